@@ -1,0 +1,1 @@
+"""Llull carries human and AI preferences from the first vote to the last report."""

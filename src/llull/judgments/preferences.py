@@ -1,0 +1,144 @@
+"""`Preferences`: a data set of judgments, and the way into its views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from llull.judgments import table as layout
+from llull.judgments import views
+from llull.judgments.record import Judgment
+
+if TYPE_CHECKING:
+    from llull.judgments.reading import Reading
+
+
+class Preferences:
+    """Judgments in one Arrow table, held by a Hugging Face ``datasets.Dataset``.
+
+    ``preferences.dataset`` is that data set, for everything ``datasets`` does (map, shard, stream, push).
+    A `Preferences` is a value: each method that changes it returns a new one.
+
+    >>> from llull.judgments import Judgment, Preferences, prompt, text_option
+    >>> votes = Preferences.from_judgments(
+    ...     [Judgment([text_option("No."), text_option("Yes.")], prompt("Is it?"), ranking=[[1], [0]], annotator="ann")]
+    ... )
+    >>> len(votes), votes[0].options[1].text
+    (1, 'Yes.')
+    >>> pairs = votes.pairs()
+    >>> [pairs.options.texts()[i] for i in (pairs.winner[0], pairs.loser[0])]
+    ['Yes.', 'No.']
+    """
+
+    def __init__(self, dataset: datasets.Dataset) -> None:
+        missing = [name for name in layout.SCHEMA.names if name not in dataset.column_names]
+        if missing:
+            raise ValueError(
+                f"this data set lacks the columns {', '.join(missing)} of a judgment; "
+                "make one with llull.read or Preferences.from_judgments"
+            )
+        self.dataset = dataset
+        self.reading: Reading | None = None
+        """What `llull.read` found in the files, for a set that comes from it."""
+
+    @classmethod
+    def from_judgments(cls, judgments: Iterable[Judgment]) -> Preferences:
+        """Lay judgments out in columns. Raises ValueError, with its number, at the first unsound one."""
+
+        def checked() -> Iterator[Judgment]:
+            for number, judgment in enumerate(judgments):
+                if problem := judgment.problem():
+                    raise ValueError(f"judgment {number} is unsound: {problem}")
+                yield judgment
+
+        return cls.from_table(layout.to_table(checked()))
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Preferences:
+        """Wrap an Arrow table that has the columns of `llull.judgments.table.SCHEMA`."""
+        features = datasets.Features.from_arrow_schema(layout.SCHEMA)
+        return cls(datasets.Dataset(datasets.table.InMemoryTable(table), info=datasets.DatasetInfo(features=features)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Preferences:
+        """Read what `save` wrote: a Parquet file, or a folder that holds ``judgments.parquet``."""
+        path = Path(path)
+        if path.is_dir():
+            path = path / "judgments.parquet"
+        table = pa.parquet.read_table(path)
+        return cls.from_table(table.select(layout.SCHEMA.names).cast(layout.SCHEMA))
+
+    def save(self, path: str | Path) -> Path:
+        """Write all judgments to one Parquet file, losing nothing; returns its path."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A half-written file must never pass for a whole one: write beside it, then rename.
+        unfinished = path.with_name(path.name + ".part")
+        pa.parquet.write_table(self.table, unfinished, compression="zstd")
+        unfinished.replace(path)
+        return path
+
+    @property
+    def table(self) -> pa.Table:
+        """The judgments as an Arrow table with `llull.judgments.table.SCHEMA`."""
+        return self.dataset.with_format("arrow")[:] if self.dataset._indices is not None else self.dataset.data.table
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[Judgment]:
+        return layout.iterate(self.table)
+
+    def __getitem__(self, row: int) -> Judgment:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} is outside these {len(self)} judgments")
+        return layout.from_row(self.table.slice(row % len(self), 1).to_pylist()[0])
+
+    def __repr__(self) -> str:
+        return f"Preferences({len(self):,} judgments)"
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Preferences:
+        """The judgments at these rows, or where this boolean mask of length ``len(self)`` is true."""
+        where = np.asarray(rows)
+        if where.dtype == bool:
+            where = np.flatnonzero(where)
+        return Preferences(self.dataset.select(where))
+
+    def filter(self, keep: Callable[[Judgment], bool]) -> Preferences:
+        """The judgments for which ``keep`` says yes. For large sets, `select` with a mask is much faster."""
+        return self.select(np.fromiter((keep(judgment) for judgment in self), bool, len(self)))
+
+    @staticmethod
+    def concat(parts: Iterable[Preferences]) -> Preferences:
+        """One set after another."""
+        return Preferences(datasets.concatenate_datasets([part.dataset for part in parts]))
+
+    def labels(self, key: str) -> views.Labels:
+        """Each judgment's value under a key: one of its groups, a column or a tag (see `Labels`)."""
+        return views.labels(self.table, key)
+
+    def pairs(self, *, rating: str | None = None, group: str | None = None, share_weight: bool = False) -> views.Pairs:
+        """Pairs as arrays of indexes into unique options; see `llull.judgments.views.pairs`."""
+        return views.pairs(self.table, rating=rating, group=group, share_weight=share_weight)
+
+    def rankings(self) -> views.Rankings:
+        """Whole rankings as ragged arrays; see `llull.judgments.views.rankings`."""
+        return views.rankings(self.table)
+
+    def ratings(self, aspect: str | None = None) -> views.Ratings:
+        """Absolute feedback, under one aspect or all; see `llull.judgments.views.ratings`."""
+        return views.ratings(self.table, aspect)
+
+    def accepts(self) -> views.Ratings:
+        """Thumbs: the ratings under aspect ``accept``, with value 0 or 1."""
+        return views.ratings(self.table, "accept")
+
+    def trees(self) -> views.Trees:
+        """Options that continue one another; see `llull.judgments.views.trees`."""
+        return views.trees(self.table)

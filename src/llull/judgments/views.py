@@ -1,0 +1,472 @@
+"""Views of judgments: the same facts as flat arrays, ready to be fitted, ranked or scored.
+
+Every view numbers *options*: unique pairs of a context and an option shown under it. The same text
+answered to two prompts is two options; the same text answered to one prompt in a thousand votes is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llull.judgments.columns import Labels, Lists, encode, floats, integers, labels, lists, number
+from llull.judgments.record import VERDICTS, Judgment
+
+
+@dataclass(frozen=True)
+class Options:
+    """The unique options of a set of judgments, each under its context."""
+
+    table: pa.Table
+    """The judgments they come from."""
+    row: np.ndarray
+    """int64 [m]: the first judgment that shows each option."""
+    position: np.ndarray
+    """int64 [m]: its index within that judgment."""
+    context: np.ndarray
+    """int32 [m]: its context, numbered in order of first appearance."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @cached_property
+    def _flat(self) -> Lists:
+        return lists(self.table["options"])
+
+    def _take(self, name: str) -> pa.Array:
+        at = self._flat.start[self.row] + self.position
+        return _combine(self._flat.field(name).take(pa.array(at)))
+
+    @property
+    def ids(self) -> list[str]:
+        """[m] content hashes."""
+        return self._take("id").to_pylist()
+
+    @property
+    def sources(self) -> list[str | None]:
+        """[m] models or authors."""
+        return self._take("source").to_pylist()
+
+    def texts(self) -> list[str]:
+        """[m] each option as plain text; the source's name where an option has no text."""
+        texts = _join_messages(self._take("messages"), with_roles=False)
+        sources = self.sources
+        return [text or source or "" for text, source in zip(texts, sources, strict=True)]
+
+    def contexts(self) -> list[str]:
+        """[number of contexts] each context as plain text, in the numbering of ``context``."""
+        first = np.empty(int(self.context.max()) + 1 if len(self.context) else 0, np.int64)
+        first[self.context[::-1]] = self.row[::-1]
+        return _join_messages(_combine(self.table["context"].take(pa.array(first))), with_roles=True)
+
+    def media(self) -> list[list[dict[str, str]]]:
+        """[m] lists of {type, uri}."""
+        return self._take("media").to_pylist()
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of options of which one was preferred, or neither.
+
+    All arrays have length n, the number of pairs, but ``options``, ``annotators``, ``groups`` and ``criteria``.
+    """
+
+    winner: np.ndarray
+    """int32, index into ``options``. In a tie, the one that the source lists first."""
+    loser: np.ndarray
+    """int32, index into ``options``."""
+    tie: np.ndarray
+    """bool: neither was preferred; ``verdict`` says whether both were good or both bad."""
+    verdict: np.ndarray
+    """int8, index into `llull.judgments.record.VERDICTS`."""
+    side: np.ndarray
+    """int8: 1 the winner was shown before the loser, -1 after it, 0 unknown."""
+    weight: np.ndarray
+    """float64"""
+    strength: np.ndarray
+    """float64, on the source's scale; NaN where unknown."""
+    context: np.ndarray
+    """int32, in the numbering of ``options.context``."""
+    annotator: np.ndarray
+    """int32, index into ``annotators``; -1 where unknown."""
+    group: np.ndarray
+    """int32, index into ``groups``; -1 where unknown or no group was asked for."""
+    criterion: np.ndarray
+    """int32, index into ``criteria``; -1 where there is none."""
+    judgment: np.ndarray
+    """int64, the row of the judgment."""
+    options: Options
+    annotators: tuple[str, ...]
+    groups: tuple[str, ...]
+    criteria: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.winner)
+
+    def select(self, which: np.ndarray) -> Pairs:
+        """The pairs at these positions, or where this mask is true."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        chosen = {k: v[which] for k, v in columns.items() if isinstance(v, np.ndarray)}
+        return replace(self, **chosen)
+
+    def texts(self, pair: int) -> tuple[str, str, str]:
+        """Context, winner and loser of one pair as plain text."""
+        at = np.array([self.winner[pair], self.loser[pair]])
+        one = Options(self.options.table, self.options.row[at], self.options.position[at], np.zeros(2, np.int32))
+        winner, loser = one.texts()
+        return one.contexts()[0], winner, loser
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Options in order of preference; ranking i is slice ``start[i] : start[i + 1]`` of ``option`` and ``tier``."""
+
+    start: np.ndarray
+    """int64 [r + 1]"""
+    option: np.ndarray
+    """int32 [total], index into ``options``, best first."""
+    tier: np.ndarray
+    """int32 [total], 0 best; options with the same tier are tied."""
+    weight: np.ndarray
+    """float64 [r]"""
+    context: np.ndarray
+    """int32 [r]"""
+    annotator: np.ndarray
+    """int32 [r], index into ``annotators``; -1 where unknown."""
+    judgment: np.ndarray
+    """int64 [r]"""
+    options: Options
+    annotators: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Absolute feedback; all arrays have length n but ``options``, ``annotators`` and ``aspects``."""
+
+    option: np.ndarray
+    """int32, index into ``options``."""
+    value: np.ndarray
+    """float64"""
+    low: np.ndarray
+    """float64, worst value of the scale; NaN where unknown."""
+    high: np.ndarray
+    """float64, best value of the scale; NaN where unknown."""
+    aspect: np.ndarray
+    """int32, index into ``aspects``."""
+    weight: np.ndarray
+    """float64"""
+    annotator: np.ndarray
+    """int32, index into ``annotators``; -1 where unknown."""
+    judgment: np.ndarray
+    """int64"""
+    options: Options
+    annotators: tuple[str, ...]
+    aspects: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.option)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Options that continue one another: node i continues ``parent[i]``, or its context where that is -1."""
+
+    parent: np.ndarray
+    """int32 [m], index into ``options``."""
+    depth: np.ndarray
+    """int32 [m], 0 for an option whose parent is a context."""
+    root: np.ndarray
+    """int32 [m], the option of depth 0 that it descends from; itself at depth 0."""
+    options: Options
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+
+def options(table: pa.Table) -> tuple[Options, np.ndarray]:
+    """Number the unique options; returns them and, for each option as shown, its number [total] (int32)."""
+    shown = lists(table["options"])
+    ids = encode(shown.field("id"))
+    contexts = encode(table["context_id"])
+    row = shown.row
+    keys = contexts.codes[row].astype(np.int64) * max(len(ids.names), 1) + ids.codes
+    unit, first = number(keys)
+    found = Options(table, row[first], first - shown.start[row[first]], contexts.codes[row[first]])
+    return found, unit
+
+
+def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = None, share_weight: bool = False) -> Pairs:
+    """Every pair of options that a judgment sets in order or in a tie.
+
+    Args:
+        rating: make the pairs from ratings under this aspect instead of from rankings; ``strength`` is
+            then the difference of the two values.
+        group: a key for ``group``: one of the judgments' groups, a column or a tag.
+        share_weight: divide the weight of a judgment among its pairs, so that a ranking of ten
+            options weighs as much as one of two.
+    """
+    found, unit = options(table)
+    option_start = lists(table["options"]).start
+    slots = _ranked_slots(table) if rating is None else _rated_slots(table, rating)
+    first, second, per_judgment = _all_pairs(slots.row, len(table))
+    row = slots.row[first]
+    at_first = option_start[row] + slots.option[first]
+    at_second = option_start[row] + slots.option[second]
+    weight = floats(table["weight"])[row]
+    if share_weight:
+        weight = weight / per_judgment[row]
+    if rating is None:
+        # A strength says how far apart the two are; in a longer ranking it is not said of which two.
+        strength = np.where(per_judgment[row] == 1, floats(table["strength"])[row], np.nan)
+    else:
+        strength = slots.value[first] - slots.value[second]
+    annotators, criteria = encode(table["annotator"]), encode(table["criterion"])
+    groups = labels(table, group) if group else Labels(np.full(len(table), -1, np.int32), ())
+    place = _shown_place(table, option_start)
+    side = np.sign(place[at_second] - place[at_first]).astype(np.int8)
+    side[(place[at_first] < 0) | (place[at_second] < 0)] = 0
+    return Pairs(
+        winner=unit[at_first],
+        loser=unit[at_second],
+        tie=slots.tier[first] == slots.tier[second],
+        verdict=_verdict_codes(table)[row],
+        side=side,
+        weight=weight,
+        strength=strength,
+        context=encode(table["context_id"]).codes[row],
+        annotator=annotators.codes[row],
+        group=groups.codes[row],
+        criterion=criteria.codes[row],
+        judgment=row,
+        options=found,
+        annotators=annotators.names,
+        groups=groups.names,
+        criteria=criteria.names,
+    )
+
+
+def rankings(table: pa.Table) -> Rankings:
+    """Every judgment that ranks at least two options, as a whole."""
+    found, unit = options(table)
+    option_start = lists(table["options"]).start
+    slots = _ranked_slots(table)
+    count = np.bincount(slots.row, minlength=len(table))
+    kept = np.flatnonzero(count >= 2)
+    members = count[slots.row] >= 2
+    annotators = encode(table["annotator"])
+    return Rankings(
+        start=np.concatenate([[0], np.cumsum(count[kept])]),
+        option=unit[option_start[slots.row[members]] + slots.option[members]],
+        tier=slots.tier[members],
+        weight=floats(table["weight"])[kept],
+        context=encode(table["context_id"]).codes[kept],
+        annotator=annotators.codes[kept],
+        judgment=kept,
+        options=found,
+        annotators=annotators.names,
+    )
+
+
+def ratings(table: pa.Table, aspect: str | None = None) -> Ratings:
+    """Every rating, or those under one aspect.
+
+    Raises:
+        ValueError: no rating has that aspect; the message names those there are.
+    """
+    found, unit = options(table)
+    option_start = lists(table["options"]).start
+    given = lists(table["ratings"])
+    aspects = encode(given.field("aspect"))
+    if aspect is None:
+        kept = np.arange(len(aspects.codes))
+    elif aspect in aspects.names:
+        kept = np.flatnonzero(aspects.codes == aspects.names.index(aspect))
+    else:
+        there = ", ".join(sorted(aspects.names)) or "none at all"
+        raise ValueError(f"no rating has the aspect {aspect!r}; there is {there}")
+    row = given.row[kept]
+    annotators = encode(table["annotator"])
+    return Ratings(
+        option=unit[option_start[row] + integers(given.field("option"))[kept]],
+        value=floats(given.field("value"))[kept],
+        low=floats(given.field("low"))[kept],
+        high=floats(given.field("high"))[kept],
+        aspect=aspects.codes[kept],
+        weight=floats(table["weight"])[row],
+        annotator=annotators.codes[row],
+        judgment=row,
+        options=found,
+        annotators=annotators.names,
+        aspects=aspects.names,
+    )
+
+
+def trees(table: pa.Table) -> Trees:
+    """Which option continues which: by the ``parent`` a source names, or because the messages of one
+    option after its context are the whole context of another.
+    """
+    found, unit = options(table)
+    flat = lists(table["options"])
+    parent = np.full(len(found), -1, np.int64)
+    named = integers(flat.field("parent"))
+    has_parent = np.flatnonzero(named >= 0)
+    parent[unit[has_parent]] = unit[flat.start[flat.row[has_parent]] + named[has_parent]]
+
+    before, after = _conversation_hashes(table, found)
+    starts_at = pa.array(before)
+    place = pc.index_in(starts_at, value_set=pa.array(after)).to_numpy(zero_copy_only=False)
+    linked = ~np.isnan(place) if place.dtype.kind == "f" else np.ones(len(place), bool)
+    linked &= parent < 0
+    candidates = np.where(linked, np.nan_to_num(place), -1).astype(np.int64)
+    # An option with no text leaves its conversation as it was, and must not become its own parent.
+    linked &= candidates != np.arange(len(found))
+    parent[linked] = candidates[linked]
+    return _climb(parent, found)
+
+
+def judgment_rows(table: pa.Table, rows: np.ndarray) -> list[Judgment]:
+    """The judgments at a few rows, as records."""
+    from llull.judgments.table import iterate
+
+    return list(iterate(table.take(pa.array(rows))))
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """Options that a judgment puts in order: sorted by row, then from best to worst."""
+
+    row: np.ndarray
+    option: np.ndarray
+    tier: np.ndarray
+    value: np.ndarray
+
+
+def _ranked_slots(table: pa.Table) -> _Slots:
+    tiers = lists(table["ranking"])
+    members = lists(tiers.values)
+    tier_in_row = np.arange(len(tiers.row)) - tiers.start[tiers.row]
+    tier = tier_in_row[members.row].astype(np.int32)
+    return _Slots(tiers.row[members.row], integers(members.values), tier, np.full(len(tier), np.nan))
+
+
+def _rated_slots(table: pa.Table, aspect: str) -> _Slots:
+    given = lists(table["ratings"])
+    aspects = encode(given.field("aspect"))
+    if aspect not in aspects.names:
+        there = ", ".join(sorted(aspects.names)) or "none at all"
+        raise ValueError(f"no rating has the aspect {aspect!r}; there is {there}")
+    kept = np.flatnonzero(aspects.codes == aspects.names.index(aspect))
+    row, value = given.row[kept], floats(given.field("value"))[kept]
+    option = integers(given.field("option"))[kept]
+    order = np.lexsort((option, -value, row))
+    row, value, option = row[order], value[order], option[order]
+    starts_tier = np.ones(len(row), bool)
+    starts_tier[1:] = (row[1:] != row[:-1]) | (value[1:] != value[:-1])
+    tier = np.cumsum(starts_tier).astype(np.int32)
+    return _Slots(row, option, tier, value)
+
+
+def _all_pairs(row: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of slots within a row, and the number of pairs of each row.
+
+    Rows with equally many slots are handled together, so the loop runs over sizes and not over rows.
+    """
+    count = np.bincount(row, minlength=rows)
+    start = np.concatenate([[0], np.cumsum(count)])[:-1]
+    firsts, seconds = [], []
+    for size in np.unique(count):
+        if size < 2:
+            continue
+        where = start[count == size]
+        i, j = np.triu_indices(int(size), 1)
+        firsts.append((where[:, None] + i).ravel())
+        seconds.append((where[:, None] + j).ravel())
+    if not firsts:
+        empty = np.empty(0, np.int64)
+        return empty, empty, count * 0
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    if len(firsts) > 1:
+        order = np.argsort(row[first], kind="stable")
+        first, second = first[order], second[order]
+    return first, second, count * (count - 1) // 2
+
+
+def _shown_place(table: pa.Table, option_start: np.ndarray) -> np.ndarray:
+    """Where each option as listed was shown: int64 [total], -1 where unknown."""
+    shown = lists(table["shown"])
+    place = np.full(option_start[-1], -1, np.int64)
+    row = shown.row
+    place[option_start[row] + integers(shown.values)] = np.arange(len(row)) - shown.start[row]
+    return place
+
+
+def _verdict_codes(table: pa.Table) -> np.ndarray:
+    found = encode(table["verdict"])
+    return np.array([VERDICTS.index(name) for name in found.names] + [-1], np.int8)[found.codes]
+
+
+def _conversation_hashes(table: pa.Table, found: Options) -> tuple[np.ndarray, np.ndarray]:
+    """A 64-bit hash of the messages before each option, and of those up to its end: uint64 [m] each."""
+    context = lists(table["context"])
+    shown = lists(table["options"])
+    said = lists(shown.field("messages"))
+    known = pa.chunked_array([*_spoken(context.values).chunks, *_spoken(said.values).chunks], pa.string())
+    # Numbered texts, from 1 so that a message never leaves a hash unchanged.
+    codes = encode(known).codes.astype(np.uint64) + np.uint64(1)
+    of_context, of_option = np.split(codes, [len(context.values)])
+    before = _roll(np.full(len(found), 1, np.uint64), of_context, context.start, found.row)
+    at = shown.start[found.row] + found.position
+    return before, _roll(before, of_option, said.start, at)
+
+
+def _spoken(messages: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(pc.struct_field(messages, "role"), pc.struct_field(messages, "content"), "\x00")
+
+
+def _roll(state: np.ndarray, codes: np.ndarray, start: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Continue a rolling hash over the lists ``which``; the loop runs over turns, not over rows."""
+    state = state.copy()
+    first, length = start[which], (start[1:] - start[:-1])[which]
+    for turn in range(int(length.max()) if len(length) else 0):
+        going = np.flatnonzero(length > turn)
+        mixed = state[going] * np.uint64(0x9E3779B97F4A7C15) + codes[first[going] + turn]
+        state[going] = mixed ^ (mixed >> np.uint64(29))
+    return state
+
+
+def _climb(parent: np.ndarray, found: Options) -> Trees:
+    depth = np.zeros(len(parent), np.int32)
+    root = np.arange(len(parent))
+    above = parent.copy()
+    while (climbing := np.flatnonzero(above >= 0)).size:
+        depth[climbing] += 1
+        if depth.max() > len(parent):
+            raise ValueError("options name each other as parents in a circle")
+        root[climbing] = above[climbing]
+        above[climbing] = parent[above[climbing]]
+    return Trees(parent.astype(np.int32), depth, root.astype(np.int32), found)
+
+
+def _join_messages(messages: pa.Array, with_roles: bool) -> list[str]:
+    flat = lists(pa.chunked_array([messages]))
+    contents = pc.struct_field(flat.values, "content")
+    if with_roles:
+        spoken = pc.binary_join_element_wise(pc.struct_field(flat.values, "role"), contents, ": ")
+        single = flat.length[flat.row] == 1
+        contents = pc.if_else(pa.array(single), contents, spoken) if len(single) else contents
+    values = contents.combine_chunks() if isinstance(contents, pa.ChunkedArray) else contents
+    if len(values) == 0:
+        return [""] * (len(flat.start) - 1)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(flat.start, pa.int32()), values), "\n\n")
+    return joined.to_pylist()
+
+
+def _combine(array: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
