@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine:
+#   make demo   installs Llull, runs the main job on an embedded data set, says where the report is
+#   make test   installs Llull with its tools, runs all tests and checks
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types floors docs pytest clean
+
+demo: $(VENV)/.demo
+	$(BIN)/llull demo --out runs/demo
+
+test: lint types floors docs pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/pyright src
+
+floors: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+pytest: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+clean:
+	rm -rf $(VENV) build runs
+
+$(VENV)/bin/python:
+	$(PYTHON) -c "import sys; sys.exit('Llull needs Python 3.11 or newer; say which: make PYTHON=python3.12' if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[all]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	touch $@ $(VENV)/.demo
