@@ -1,0 +1,140 @@
+"""A command's options and configuration file, both read off the signature of its function."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+
+_UNKNOWN = (
+    re.compile(r"[Uu]nrecognized arguments: --([\w.\-]+)"),
+    re.compile(r"does not accept (?:option|nested key|key) '([\w.\-]+)'"),
+    re.compile(r"(?:[Oo]ption|[Kk]ey) '([\w.\-]+)' is not (?:accepted|expected)"),
+)
+
+
+def parse(function: Callable[..., Any], name: str, argv: Sequence[str]) -> dict[str, Any]:
+    """Turn command-line words into the keyword arguments of a function.
+
+    Parameters without a default are positional; a list takes all the words that are left. Every parameter, and
+    every parameter of a class that one of them is, is an option (``--model.l2 0.1``) and a key of the YAML file
+    that ``--config`` names; ``--print_config`` prints the whole configuration.
+
+    Ends the program with status 2 and one line on what is wrong, with the nearest known name, if the words do not fit.
+    """
+    parser, chosen = _choose(function, name, argv)
+    return dict(parser.instantiate(chosen).items())
+
+
+def resolved(function: Callable[..., Any], name: str, argv: Sequence[str]) -> str:
+    """The whole configuration behind these words, as YAML that ``--config`` takes."""
+    parser, chosen = _choose(function, name, argv)
+    return parser.dump(chosen, skip_validation=True)
+
+
+def command_parser(function: Callable[..., Any], name: str) -> ArgumentParser:
+    """The parser of one command."""
+    parser = _OneLineParser(prog=f"llull {name}", description=_first_paragraph(function))
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with any of the options below.")
+    hints = get_type_hints(function)
+    helps = _argument_helps(function)
+    for parameter in _positionals(function):
+        kind = hints[parameter.name]
+        many = get_origin(kind) is list
+        parser.add_argument(
+            parameter.name,
+            nargs="*" if many else "?",
+            type=get_args(kind)[0] if many else kind,
+            help=helps.get(parameter.name),
+        )
+    parser.add_function_arguments(function, skip={parameter.name for parameter in _positionals(function)})
+    return parser
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Words for an error: the nearest known name, or all of them if none is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def _choose(function: Callable[..., Any], name: str, argv: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
+    parser = command_parser(function, name)
+    chosen = parser.parse_args(_config_first(argv))
+    for parameter in _positionals(function):
+        if not chosen.get(parameter.name):
+            # A positional that is absent from the command line hides the one from the configuration file.
+            value = _from_config_files(chosen, parameter.name)
+            if value is None:
+                parser.error(f"say which {parameter.name.upper()}")
+            chosen[parameter.name] = value
+    chosen.pop("config", None)
+    return parser, chosen
+
+
+def _config_first(argv: Sequence[str]) -> list[str]:
+    """Move ``--config`` to the front: words are read in order, and the command line is to win over files."""
+    configs, others = [], []
+    words = iter(argv)
+    for word in words:
+        if word == "--config":
+            configs += [word, *([following] if (following := next(words, None)) is not None else [])]
+        elif word.startswith("--config="):
+            configs.append(word)
+        else:
+            others.append(word)
+    return configs + others
+
+
+class _OneLineParser(ArgumentParser):
+    """A parser whose complaints are one line and name what was probably meant."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        for pattern in _UNKNOWN:
+            if found := pattern.search(message):
+                known = sorted({key for action in self._actions for key in [action.dest] if key != "help"})
+                said = f"there is no option {found[1]!r}; {nearest(found[1], known)}"
+                break
+        else:
+            said = _shorten(message)
+        sys.stderr.write(f"{self.prog}: {said} (llull {self.prog.split()[-1]} --help shows all options)\n")
+        sys.exit(2)
+
+
+def _shorten(message: str) -> str:
+    key = re.search(r"Parser key \"([\w.]+)\"", message)
+    given = re.search(r"Given value: (.*)", message)
+    if key and given:
+        expected = re.findall(r"Expected an? <class '([\w.]+)'>", message)
+        expected = ["nothing (null)" if kind == "NoneType" else kind for kind in expected]
+        wants = f"; it takes {' or '.join(expected)}" if expected else ""
+        return f"--{key[1]} cannot be {given[1]!r}{wants}"
+    return " ".join(message.split())
+
+
+def _positionals(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty]
+
+
+def _from_config_files(chosen: Namespace, key: str) -> Any:
+    for path in reversed(chosen.get("config") or []):
+        with open(path, encoding="utf-8") as stream:
+            content = yaml.safe_load(stream) or {}
+        if key in content:
+            return content[key]
+    return None
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return inspect.cleandoc(function.__doc__ or "").split("\n\nArgs:")[0]
+
+
+def _argument_helps(function: Callable[..., Any]) -> dict[str, str]:
+    from docstring_parser import parse as parse_docstring
+
+    return {p.arg_name: p.description or "" for p in parse_docstring(function.__doc__ or "").params}
