@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace
 
 _UNKNOWN = (
     re.compile(r"[Uu]nrecognized arguments: --([\w.\-]+)"),
@@ -41,7 +41,7 @@ def resolved(function: Callable[..., Any], name: str, argv: Sequence[str]) -> st
 def command_parser(function: Callable[..., Any], name: str) -> ArgumentParser:
     """The parser of one command."""
     parser = _OneLineParser(prog=f"llull {name}", description=_first_paragraph(function))
-    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with any of the options below.")
+    parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     hints = get_type_hints(function)
     helps = _argument_helps(function)
     for parameter in _positionals(function):
