@@ -1,0 +1,1 @@
+"""The main job: read, fit, measure, report; and the folder that each run leaves behind."""

@@ -1,0 +1,75 @@
+"""The commands that only look at data: ``read`` and ``describe``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from llull.errors import InputError
+from llull.judgments import Preferences
+from llull.judgments.reading import Reading
+from llull.judgments.reading import read as read_preferences
+from llull.runs.folder import REJECTS, fingerprint
+
+
+def read(
+    data: list[str],
+    out: str | None = None,
+    format: str | None = None,
+    strict: bool = False,
+    columns: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
+    groups: list[str] | None = None,
+) -> None:
+    """Read preference files of any known format and say what became of every row.
+
+    Args:
+        data: files, folders, patterns, or hub:org/name; each may name its format first (hh-rlhf:train.jsonl.gz).
+        out: folder to write judgments.parquet and rejects.jsonl to; without it nothing is written.
+        format: format of all the files, instead of finding it from their first rows.
+        strict: stop at the first bad row instead of setting it aside.
+        columns: for plain tables, which column holds what, as {prompt: question, a: answer_1, b: answer_2, winner: vote}.
+        labels: for plain tables, what the values of the winner column mean, as {left: a, right: b, same: tie}.
+        groups: for plain tables, the columns that hold annotators' groups.
+    """
+    console = Console()
+    preferences = load(data, format=format, strict=strict, columns=columns, labels=labels, groups=groups)
+    if preferences.reading is not None:
+        console.print(reading_table(preferences.reading))
+    console.print(f"{len(preferences):,} judgments, fingerprint {fingerprint(preferences)}")
+    if out is None:
+        return
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: this is a file; name a folder with --out")
+    path = preferences.save(folder / "judgments.parquet")
+    console.print(f"wrote {path}")
+    if preferences.reading is not None:
+        preferences.reading.write_rejects(folder / REJECTS)
+        console.print(f"wrote {folder / REJECTS} ({len(preferences.reading.rejects):,} rejects)")
+
+
+def describe(data: list[str], format: str | None = None, json: str | None = None) -> None:
+    """Say who judged what, how far they agree, and what is wrong with the data.
+
+    Args:
+        data: files, folders, patterns or hub names, as for `llull read`.
+        format: format of all the files, instead of finding it from their first rows.
+        json: file to write the same facts to.
+    """
+    from json import dumps
+
+    console = Console()
+    preferences = load(data, format=format)
+    if preferences.reading is not None:
+        console.print(reading_table(preferences.reading))
+    description = preferences.describe()
+    problems = preferences.problems()
+    console.print(description)
+    console.print(problems_table(problems))
+    if json is not None:
+        content = {"description": description.to_dict(), "problems": [problem.to_dict() for problem in problems]}
+        Path(json).write_text(dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        console.print(f"wrote {json}")

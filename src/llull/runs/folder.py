@@ -1,0 +1,136 @@
+"""The folder that a run leaves behind: everything needed to know what was done and to do it again."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from llull.errors import InputError
+from llull.judgments import Preferences
+
+CONFIG = "config.yaml"
+ENVIRONMENT = "environment.json"
+METRICS = "metrics.json"
+MODEL = "model"
+REJECTS = "rejects.jsonl"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How a run was asked for on the command line."""
+
+    words: tuple[str, ...]
+    config: str
+    """The whole configuration, as YAML that ``--config`` takes."""
+
+
+_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+@contextmanager
+def invoked_as(words: list[str], config: str) -> Iterator[None]:
+    """Runs started inside are recorded as started by these words."""
+    token = _invocation.set(Invocation(tuple(words), config))
+    try:
+        yield
+    finally:
+        _invocation.reset(token)
+
+
+class RunFolder:
+    """A folder with the resolved configuration, the environment, metrics, model and report of one run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path}: this is a file, and a run needs a folder; name another with --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def command(self) -> str:
+        """The command that does this run again."""
+        invocation = _invocation.get()
+        return shlex.join(["llull", *invocation.words]) if invocation else "called from Python"
+
+    @property
+    def config(self) -> str:
+        """The resolved configuration as YAML, if the run has one."""
+        path = self.path / CONFIG
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def begin(self, preferences: Preferences, seed: int, arguments: dict[str, Any]) -> None:
+        """Record what is about to be done, before it is done.
+
+        Args:
+            preferences: the judgments the run starts from.
+            seed: of all randomness in the run.
+            arguments: the configuration, for runs that do not come from the command line.
+        """
+        invocation = _invocation.get()
+        config = invocation.config if invocation else yaml.safe_dump(arguments, sort_keys=False)
+        self._write(CONFIG, config)
+        self.write_json(
+            ENVIRONMENT,
+            {
+                "command": self.command,
+                "seed": seed,
+                "data_fingerprint": fingerprint(preferences),
+                "judgments": len(preferences),
+                **environment(),
+            },
+        )
+
+    def write_json(self, name: str, content: Any) -> Path:
+        """Write one JSON file of the run."""
+        return self._write(name, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read one JSON file of the run. Raises InputError if it is not there."""
+        path = self.path / name
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file; is {self.path} the folder of a run of llull fit?")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _write(self, name: str, text: str) -> Path:
+        path = self.path / name
+        unfinished = path.with_name(path.name + ".part")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+        return path
+
+
+def fingerprint(preferences: Preferences) -> str:
+    """Sixteen hexadecimal digits that change when any judgment, or their order, changes."""
+    digest = blake2b(digest_size=8)
+    for name in ("id", "context_id", "weight", "groups", "tags"):
+        for chunk in preferences.table[name].chunks:
+            for text in chunk.to_pylist() if name in ("id", "context_id") else [json.dumps(chunk.to_pylist())]:
+                digest.update(text.encode("utf-8", "surrogatepass") + b"\x00")
+    return digest.hexdigest()
+
+
+def environment() -> dict[str, Any]:
+    """Versions of Python, the platform, Llull and the packages that it names."""
+    names = {"llull"}
+    for requirement in requires("llull") or []:
+        names.add(requirement.split(";")[0].split("[")[0].strip(" ()<>=~!.0123456789,"))
+    packages = {}
+    for name in sorted(names):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {"python": sys.version.split()[0], "platform": platform.platform(), "packages": packages}
