@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
+import llull.judgments
 from llull.errors import InputError
 from llull.judgments import Preferences
-from llull.judgments.reading import Reading
-from llull.judgments.reading import read as read_preferences
 from llull.runs.folder import REJECTS, fingerprint
+from llull.runs.printing import problems_table, reading_table
 
 
 def read(
@@ -30,14 +29,15 @@ def read(
         out: folder to write judgments.parquet and rejects.jsonl to; without it nothing is written.
         format: format of all the files, instead of finding it from their first rows.
         strict: stop at the first bad row instead of setting it aside.
-        columns: for plain tables, which column holds what, as {prompt: question, a: answer_1, b: answer_2, winner: vote}.
+        columns: for plain tables, which column holds what, as {prompt: question, a: answer_1, winner: vote}.
         labels: for plain tables, what the values of the winner column mean, as {left: a, right: b, same: tie}.
         groups: for plain tables, the columns that hold annotators' groups.
     """
     console = Console()
-    preferences = load(data, format=format, strict=strict, columns=columns, labels=labels, groups=groups)
-    if preferences.reading is not None:
-        console.print(reading_table(preferences.reading))
+    preferences = llull.judgments.read(
+        *data, format=format, strict=strict, columns=columns, labels=labels, groups=groups
+    )
+    print_reading(preferences, console)
     console.print(f"{len(preferences):,} judgments, fingerprint {fingerprint(preferences)}")
     if out is None:
         return
@@ -62,9 +62,8 @@ def describe(data: list[str], format: str | None = None, json: str | None = None
     from json import dumps
 
     console = Console()
-    preferences = load(data, format=format)
-    if preferences.reading is not None:
-        console.print(reading_table(preferences.reading))
+    preferences = llull.judgments.read(*data, format=format)
+    print_reading(preferences, console)
     description = preferences.describe()
     problems = preferences.problems()
     console.print(description)
@@ -73,3 +72,9 @@ def describe(data: list[str], format: str | None = None, json: str | None = None
         content = {"description": description.to_dict(), "problems": [problem.to_dict() for problem in problems]}
         Path(json).write_text(dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         console.print(f"wrote {json}")
+
+
+def print_reading(preferences: Preferences, console: Console) -> None:
+    """Print what became of every row, for judgments that come from files."""
+    if preferences.reading is not None:
+        console.print(reading_table(preferences.reading))

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from llull.errors import InputError
@@ -113,12 +114,20 @@ class RunFolder:
 
 
 def fingerprint(preferences: Preferences) -> str:
-    """Sixteen hexadecimal digits that change when any judgment, or their order, changes."""
+    """Sixteen hexadecimal digits that change when any judgment, or their order, changes.
+
+    The content hash in ``id`` covers what was judged, by whom and how; the other columns are hashed themselves.
+    """
+    # Runs of a fixed number of rows, so that the way a table happens to be chunked makes no difference.
+    rows = 50_000
+    table = preferences.table.select(["id", "context_id", "weight", "groups", "tags"])
     digest = blake2b(digest_size=8)
-    for name in ("id", "context_id", "weight", "groups", "tags"):
-        for chunk in preferences.table[name].chunks:
-            for text in chunk.to_pylist() if name in ("id", "context_id") else [json.dumps(chunk.to_pylist())]:
-                digest.update(text.encode("utf-8", "surrogatepass") + b"\x00")
+    for start in range(0, len(table), rows):
+        part = table.slice(start, rows).combine_chunks()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.schema.remove_metadata()) as stream:
+            stream.write_table(part.replace_schema_metadata())
+        digest.update(sink.getvalue())
     return digest.hexdigest()
 
 
