@@ -7,7 +7,7 @@ and `GroupFormat`, and, where Llull writes the format too, ``WRITERS``, a tuple 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,8 @@ class Format(ABC):
     """Endings of the files that a ``load`` of its own reads."""
     auxiliary: frozenset[str] = frozenset()
     """Names (without endings) of files that belong to the format but hold no judgments."""
+    fallback: bool = False
+    """Whether it is chosen only where no format that is not a fallback fits."""
 
     def recognises(self, sample: Sample) -> bool:
         """Whether a file with these first rows is of this format."""
@@ -118,6 +120,8 @@ class GroupFormat(Format):
                 groups.setdefault(self.together(row.fields), []).append(row)
             except KeyError as missing:
                 yield [row], row.reject(f"it has no field {missing}")
+            except _FAULTS as fault:
+                yield [row], row.reject(_unforeseen(fault))
         for group in groups.values():
             yield from _convert(group, lambda group=group: self.convert(group, beside))
 
@@ -128,9 +132,20 @@ class Writer:
 
     name: str
     title: str
-    write: Callable[[Preferences, Path], None]
+    write: Callable[[Preferences, Path], Mapping[str, int]]
+    """Write one file and return how many judgments were left out because the format cannot hold them, by reason
+    (``{"that name no winner": 3}``; empty if all were written). It warns of nothing: `llull.write` tells the user,
+    renames the finished file into place, and so never leaves half a file."""
     loses: str
     """What of a judgment the format has no place for, in words."""
+
+
+_FAULTS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What a converter trips over when a row has an unforeseen shape: the row is bad, not the program."""
+
+
+def _unforeseen(fault: Exception) -> str:
+    return f"it is not shaped as expected ({type(fault).__name__}: {fault})"
 
 
 def _convert(rows: list[Row], convert: Callable[[], Converted]) -> Iterator[tuple[list[Row], Judgment | Reject]]:
@@ -139,7 +154,7 @@ def _convert(rows: list[Row], convert: Callable[[], Converted]) -> Iterator[tupl
         for outcome in convert():
             made += 1
             if isinstance(outcome, Judgment):
-                if problem := outcome.problem():
+                if problem := outcome.problem() or _mistyped(outcome):
                     outcome = rows[0].reject(problem)
                 else:
                     _keep_rest(outcome, rows)
@@ -147,14 +162,33 @@ def _convert(rows: list[Row], convert: Callable[[], Converted]) -> Iterator[tupl
     except BadRow as bad:
         yield rows, rows[0].reject(str(bad))
         return
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
-        if isinstance(fault, InputError):
-            raise
-        # A converter trips over a row of an unforeseen shape: the row is bad, not the program.
-        yield rows, rows[0].reject(f"it is not shaped as expected ({type(fault).__name__}: {fault})")
+    except InputError:
+        raise
+    except _FAULTS as fault:
+        yield rows, rows[0].reject(_unforeseen(fault))
         return
     if not made:
         yield rows, rows[0].reject("it holds no judgment")
+
+
+def _mistyped(judgment: Judgment) -> str | None:
+    """Say what is not of the type of the record's columns; one such value would fail a whole batch of them."""
+    options = judgment.options
+    if any(type(m.content) is not str or type(m.role) is not str for m in judgment.context):
+        return "its context is not text"
+    if any(type(m.content) is not str or type(m.role) is not str for option in options for m in option.messages):
+        return "an option is not text"
+    if any(type(option.id) is not str or type(option.source) not in _TEXT_OR_NONE for option in options):
+        return "the name of an option is not text"
+    for name in ("id", "criterion", "rationale", "annotator"):
+        if type(value := getattr(judgment, name)) not in _TEXT_OR_NONE:
+            return f"its {name} is {value!r}, not text"
+    if not all(type(value) is str for value in judgment.groups.values()):
+        return f"its groups {judgment.groups} are not all text"
+    return None
+
+
+_TEXT_OR_NONE = (str, type(None))
 
 
 def _keep_rest(judgment: Judgment, rows: list[Row]) -> None:

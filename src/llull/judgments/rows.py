@@ -32,12 +32,13 @@ class Row:
     the row, so that nothing read is lost.
     """
 
-    __slots__ = ("_notes", "_taken", "fields", "file", "line")
+    __slots__ = ("_notes", "_taken", "fields", "file", "line", "number")
 
-    def __init__(self, fields: dict[str, Any], file: str, line: int, notes: Counter[str]) -> None:
+    def __init__(self, fields: dict[str, Any], file: str, line: int, notes: Counter[str], number: int = 0) -> None:
         self.fields = fields
         self.file = file
         self.line = line
+        self.number = number
         self._taken: set[str] = set()
         self._notes = notes
 

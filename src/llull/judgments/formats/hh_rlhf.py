@@ -8,6 +8,7 @@ after the two have parted. Turns are never counted, because replies contain lite
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,8 @@ def _rows_of(judgment: Judgment) -> Iterator[dict[str, str]]:
         yield {"chosen": texts[better], "rejected": texts[worse]}
 
 
-def _write(preferences: Preferences, path: Path) -> None:
-    write_rows("hh-rlhf", preferences, path, _rows_of)
+def _write(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("hh-rlhf", preferences, path, _rows_of)
 
 
 FORMATS = (

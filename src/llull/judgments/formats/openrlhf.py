@@ -6,6 +6,7 @@ OpenRLHF is told the name of the prompt column and by default expects none. A fi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,8 @@ def _rows_of(judgment: Judgment) -> Iterator[dict[str, Any]]:
         }
 
 
-def _write(preferences: Preferences, path: Path) -> None:
-    write_rows("openrlhf", preferences, path, _rows_of)
+def _write(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("openrlhf", preferences, path, _rows_of)
 
 
 FORMATS = (

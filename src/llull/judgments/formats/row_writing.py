@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,7 +24,7 @@ class DoesNotFit(ValueError):
 
 def write_rows(
     name: str, preferences: Preferences, path: Path, rows_of: Callable[[Judgment], Iterable[dict[str, Any]]]
-) -> None:
+) -> Counter[str]:
     """Write the rows of each judgment as JSON lines, or as a JSON array if the file's name ends in ``.json``.
 
     Args:
@@ -37,8 +36,8 @@ def write_rows(
     Raises:
         InputError: the file's name ends otherwise, or no judgment at all fits the format.
 
-    Warns:
-        UserWarning: some judgments do not fit; it tells how many, and why.
+    Returns:
+        How many judgments were left out because they do not fit, by reason; `llull.write` tells the user.
     """
     kind = files.ending(path)
     if kind not in (".jsonl", ".json"):
@@ -68,9 +67,7 @@ def write_rows(
             f"{path}: {name} can hold none of the {len(preferences):,} judgments ({left_out or 'no rows'})"
         )
     unfinished.replace(path)
-    if unfit:
-        total = f"{sum(unfit.values()):,} of {len(preferences):,} judgments"
-        warnings.warn(f"{path}: left out {total}, which {name} cannot hold: {left_out}", stacklevel=3)
+    return unfit
 
 
 def winning_pairs(judgment: Judgment) -> list[tuple[int, int]]:

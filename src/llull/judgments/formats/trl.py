@@ -11,6 +11,7 @@ ends ("Paris" and "Prague" share a "P").
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -261,20 +262,20 @@ def _extras(judgment: Judgment, margin: bool = True) -> dict[str, Any]:
     return kept if strength is None else {"margin": strength, **kept}
 
 
-def _write_text_pairs(preferences: Preferences, path: Path) -> None:
-    write_rows("trl", preferences, path, _text_pair_rows)
+def _write_text_pairs(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("trl", preferences, path, _text_pair_rows)
 
 
-def _write_conversational_pairs(preferences: Preferences, path: Path) -> None:
-    write_rows("trl-conversational", preferences, path, _conversational_pair_rows)
+def _write_conversational_pairs(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("trl-conversational", preferences, path, _conversational_pair_rows)
 
 
-def _write_kto(preferences: Preferences, path: Path) -> None:
-    write_rows("trl-kto", preferences, path, _kto_rows)
+def _write_kto(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("trl-kto", preferences, path, _kto_rows)
 
 
-def _write_steps(preferences: Preferences, path: Path) -> None:
-    write_rows("trl-stepwise", preferences, path, _step_rows)
+def _write_steps(preferences: Preferences, path: Path) -> Counter[str]:
+    return write_rows("trl-stepwise", preferences, path, _step_rows)
 
 
 FORMATS = (
