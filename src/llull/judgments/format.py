@@ -101,6 +101,7 @@ class RowFormat(Format):
     convert: Callable[[Row, Beside], Converted]
 
     def outcomes(self, rows: Iterable[Row], beside: Beside) -> Iterator[tuple[list[Row], Judgment | Reject]]:
+        """Each row's judgments, in the order of the file."""
         for row in rows:
             yield from _convert([row], lambda row=row: self.convert(row, beside))
 
@@ -114,6 +115,7 @@ class GroupFormat(Format):
     convert: Callable[[list[Row], Beside], Converted]
 
     def outcomes(self, rows: Iterable[Row], beside: Beside) -> Iterator[tuple[list[Row], Judgment | Reject]]:
+        """Each group's judgments, once the whole file is read."""
         groups: dict[Hashable, list[Row]] = {}
         for row in rows:
             try:

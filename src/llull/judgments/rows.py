@@ -32,13 +32,13 @@ class Row:
     the row, so that nothing read is lost.
     """
 
-    __slots__ = ("_notes", "_taken", "fields", "file", "line", "number")
+    __slots__ = ("_notes", "_taken", "fields", "file", "line", "ordinal")
 
-    def __init__(self, fields: dict[str, Any], file: str, line: int, notes: Counter[str], number: int = 0) -> None:
+    def __init__(self, fields: dict[str, Any], file: str, line: int, notes: Counter[str], ordinal: int = 0) -> None:
         self.fields = fields
         self.file = file
         self.line = line
-        self.number = number
+        self.ordinal = ordinal
         self._taken: set[str] = set()
         self._notes = notes
 
