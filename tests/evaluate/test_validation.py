@@ -3,7 +3,7 @@ import pytest
 
 from llull.errors import InputError
 from llull.evaluate import Longest, cross_validate, evaluate
-from llull.judgments import Judgment, Preferences, named_option
+from llull.judgments import Judgment, Preferences, named_option, prompt
 
 
 def test_held_out_measurement_scores_the_model_given(votes, word_count):
@@ -88,6 +88,7 @@ def test_measuring_by_an_unknown_key_says_which_there_are(votes, word_count):
 
 
 def test_judgments_without_pairs_are_refused(word_count):
-    skips = Preferences.from_judgments([Judgment([named_option("x"), named_option("y")], verdict="cannot_judge")] * 10)
+    options = [named_option("x"), named_option("y")]
+    skips = [Judgment(options, prompt(f"q{i}"), verdict="cannot_judge") for i in range(10)]
     with pytest.raises(InputError, match="nothing to measure"):
-        cross_validate(word_count(), skips, folds=2)
+        cross_validate(word_count(), Preferences.from_judgments(skips), folds=2)

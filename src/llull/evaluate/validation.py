@@ -13,7 +13,10 @@ from llull.evaluate.evaluation import Evaluation, Predictions
 from llull.evaluate.intervals import LEVEL
 from llull.evaluate.scoring import clusters, measure, pair_labels
 from llull.judgments import Preferences
+from llull.judgments.splitting import folds as cut_folds
 from llull.judgments.views import Pairs
+
+_ROW = "evaluate:row"
 
 
 class Predictor(Protocol):
@@ -124,11 +127,13 @@ def cross_validate(
 
 
 def fold_of_judgments(preferences: Preferences, folds: int, seed: int) -> np.ndarray:
-    """int64 [number of judgments]: the fold that holds each judgment out."""
-    context = clusters(preferences)
-    unique, at = np.unique(context, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(unique))
-    return (order % folds)[at]
+    """int64 [number of judgments]: the fold that holds each judgment out (see `llull.judgments.splitting.folds`)."""
+    # Folds are sets of judgments; a column with row numbers says where each came from.
+    numbered = Preferences(preferences.dataset.add_column(_ROW, np.arange(len(preferences))))
+    fold = np.empty(len(preferences), np.int64)
+    for number, part in enumerate(cut_folds(numbered, folds, seed=seed)):
+        fold[part.test.table[_ROW].to_numpy()] = number
+    return fold
 
 
 def unfitted(model: Predictor) -> Predictor:
