@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from llull.errors import InputError
+
 LABEL_COLUMNS = ("criterion", "annotator", "annotator_kind", "verdict", "context_id")
 
 
@@ -90,7 +92,7 @@ def labels(table: pa.Table, key: str) -> Labels:
     """Each judgment's value under a key: a group, a named column, or a tag, looked for in that order.
 
     Raises:
-        ValueError: no judgment has the key; the message names the nearest keys there are.
+        InputError: no judgment has the key; the message names the nearest keys there are.
     """
     groups = lists(table["groups"])
     group_keys = encode(groups.field("key"))
@@ -104,7 +106,7 @@ def labels(table: pa.Table, key: str) -> Labels:
         return _entry_labels(tags, tag_keys, key, len(table), as_json=True)
     known = sorted({*group_keys.names, *LABEL_COLUMNS, *tag_keys.names})
     near = difflib.get_close_matches(key, known, n=3) or known[:12]
-    raise ValueError(f"no judgment has a group, column or tag named {key!r}; there is {', '.join(near)}")
+    raise InputError(f"no judgment has a group, column or tag named {key!r}; there is {', '.join(near)}")
 
 
 def _entry_labels(entries: Lists, keys: Labels, key: str, rows: int, as_json: bool) -> Labels:

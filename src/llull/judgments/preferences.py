@@ -10,9 +10,10 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from datasets.table import InMemoryTable
 
+from llull.judgments import splitting, views
 from llull.judgments import table as layout
-from llull.judgments import views
 from llull.judgments.record import Judgment
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Preferences:
     def from_table(cls, table: pa.Table) -> Preferences:
         """Wrap an Arrow table that has the columns of `llull.judgments.table.SCHEMA`."""
         features = datasets.Features.from_arrow_schema(layout.SCHEMA)
-        return cls(datasets.Dataset(datasets.table.InMemoryTable(table), info=datasets.DatasetInfo(features=features)))
+        return cls(datasets.Dataset(InMemoryTable(table), info=datasets.DatasetInfo(features=features)))
 
     @classmethod
     def load(cls, path: str | Path) -> Preferences:
@@ -142,3 +143,20 @@ class Preferences:
     def trees(self) -> views.Trees:
         """Options that continue one another; see `llull.judgments.views.trees`."""
         return views.trees(self.table)
+
+    def split(
+        self,
+        by: splitting.By = "context",
+        *,
+        sizes: Sequence[float] = (0.8, 0.1, 0.1),
+        seed: int = 0,
+        group: str | None = None,
+    ) -> splitting.Split:
+        """Train, validation and test parts that share no context; see `llull.judgments.splitting.split`."""
+        return splitting.split(self, by, sizes=sizes, seed=seed, group=group)
+
+    def folds(
+        self, k: int = 5, by: splitting.By = "context", *, seed: int = 0, group: str | None = None
+    ) -> list[splitting.Fold]:
+        """Parts for a cross-validation that share no context; see `llull.judgments.splitting.folds`."""
+        return splitting.folds(self, k, by, seed=seed, group=group)

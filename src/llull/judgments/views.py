@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from llull.errors import InputError
 from llull.judgments.columns import Labels, Lists, encode, floats, integers, labels, lists, number
 from llull.judgments.record import VERDICTS, Judgment
 
@@ -278,7 +279,7 @@ def ratings(table: pa.Table, aspect: str | None = None) -> Ratings:
     """Every rating, or those under one aspect.
 
     Raises:
-        ValueError: no rating has that aspect; the message names those there are.
+        InputError: no rating has that aspect; the message names those there are.
     """
     found, unit = options(table)
     option_start = lists(table["options"]).start
@@ -290,7 +291,7 @@ def ratings(table: pa.Table, aspect: str | None = None) -> Ratings:
         kept = np.flatnonzero(aspects.codes == aspects.names.index(aspect))
     else:
         there = ", ".join(sorted(aspects.names)) or "none at all"
-        raise ValueError(f"no rating has the aspect {aspect!r}; there is {there}")
+        raise InputError(f"no rating has the aspect {aspect!r}; there is {there}")
     row = given.row[kept]
     annotators = encode(table["annotator"])
     return Ratings(
@@ -361,7 +362,7 @@ def _rated_slots(table: pa.Table, aspect: str) -> _Slots:
     aspects = encode(given.field("aspect"))
     if aspect not in aspects.names:
         there = ", ".join(sorted(aspects.names)) or "none at all"
-        raise ValueError(f"no rating has the aspect {aspect!r}; there is {there}")
+        raise InputError(f"no rating has the aspect {aspect!r}; there is {there}")
     kept = np.flatnonzero(aspects.codes == aspects.names.index(aspect))
     row, value = given.row[kept], floats(given.field("value"))[kept]
     option = integers(given.field("option"))[kept]
