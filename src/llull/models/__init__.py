@@ -1,0 +1,23 @@
+"""Preference models: features x head x link x population."""
+
+from llull.models.coefficients import Coefficient
+from llull.models.heads import Linear
+from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
+from llull.models.model import PreferenceModel
+from llull.models.named import BradleyTerry, Davidson
+from llull.models.populations import PerGroup, Shared
+from llull.models.saving import load_model
+
+__all__ = [
+    "BradleyTerry",
+    "Coefficient",
+    "Davidson",
+    "DavidsonTies",
+    "Linear",
+    "Logistic",
+    "NoisyLogistic",
+    "PerGroup",
+    "PreferenceModel",
+    "Shared",
+    "load_model",
+]

@@ -1,0 +1,41 @@
+"""Coefficients as a table for reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from llull.models.populations.population import Parts
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One feature's effect in one part of a model."""
+
+    member: str | None
+    """The group or annotator; None for the shared part."""
+    feature: str
+    described: str
+    """What the feature measures."""
+    coefficient: float
+    """Change of the log-odds for one scale of the feature."""
+    error: float
+    """Standard error, clustered by annotator and context."""
+    low: float
+    high: float
+
+
+def coefficient_table(
+    parts: Parts, names: tuple[str, ...], described: tuple[str, ...], level: float
+) -> list[Coefficient]:
+    """All coefficients with normal intervals at this level; parts without errors of their own have NaN."""
+    width = float(ndtri(0.5 + level / 2))
+    named = ([(None, parts.shared)] if parts.shared else []) + list(parts.members.items())
+    table = []
+    for member, part in named:
+        errors = part.errors if len(part.errors) else np.full(len(part.weights), np.nan)
+        rows = zip(names, described, part.weights.tolist(), errors.tolist(), strict=True)
+        table += [Coefficient(member, *row, row[2] - width * row[3], row[2] + width * row[3]) for row in rows]
+    return table

@@ -1,0 +1,65 @@
+"""Weights for a new member from a few votes, drawn to weights that are already fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.models.fitting.part import Part, finish
+from llull.models.fitting.weights import WeightObjective
+from llull.models.heads.head import Head
+from llull.models.links.link import Link
+from llull.models.populations.population import Parts
+from llull.models.votes import Votes
+
+
+class _FixedTheta:
+    """A link whose own parameters stay as they were fitted."""
+
+    parameter_names: tuple[str, ...] = ()
+
+    def __init__(self, link: Link, theta: np.ndarray) -> None:
+        self._link, self._theta = link, theta
+        self.convex = link.convex
+
+    def start(self) -> np.ndarray:
+        return np.empty(0)
+
+    def loss(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, slope = self._link.loss(margin, tie, self._theta)
+        return value, slope[:, :1]
+
+    def hessian(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        return self._link.hessian(margin, tie, self._theta)[:, :1, :1]
+
+    def information(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        return self._link.information(margin, tie, self._theta)[:, :1, :1]
+
+
+def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None, noun: str) -> Parts:
+    """The same parts with new ones for the members of these votes; see `PreferenceModel.adapt`."""
+    if not parts.members and parts.shared is not None and not votes.members:
+        return Parts(_adapt_one(parts.shared, votes, head, link, strength))
+    if (votes.member < 0).any():
+        raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their {noun}")
+    members = dict(parts.members)
+    for code in np.unique(votes.member):
+        name = votes.members[code]
+        prior = members.get(name, parts.shared)
+        if prior is None:
+            raise InputError(f"the {noun} {name!r} is new and there is no shared part to adapt; set unseen='shared'")
+        members[name] = _adapt_one(prior, votes.select(votes.member == code), head, link, strength)
+    return Parts(parts.shared, members)
+
+
+def _adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float | None) -> Part:
+    if strength is None:
+        strength = prior.shrinkage or prior.l2
+    if not 0 < strength < np.inf:
+        raise InputError(f"adapting with a strength of {strength} has no finite optimum; give a strength above 0")
+    contrasts = head.contrast(prior.hidden, votes.rows[votes.winner], votes.rows[votes.loser])
+    fixed = _FixedTheta(link, prior.theta)
+    objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights)
+    return replace(finish(objective, votes, prior.hidden), theta=prior.theta, shrinkage=prior.shrinkage)

@@ -1,0 +1,6 @@
+"""The head axis: what a pair of options looks like to a vector of weights."""
+
+from llull.models.heads.head import Head
+from llull.models.heads.linear import Linear
+
+__all__ = ["Head", "Linear"]

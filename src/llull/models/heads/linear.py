@@ -1,0 +1,32 @@
+"""The linear head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llull.models.heads.head import Hidden
+from llull.models.links.link import Link
+from llull.models.votes import Votes
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Utility is a weighted sum of standardized features; a contrast is their difference."""
+
+    def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
+        """Nothing is below the weights."""
+        return {}
+
+    def contrast(self, hidden: Hidden, winner: np.ndarray, loser: np.ndarray) -> np.ndarray:
+        """Differences of features [n, d]."""
+        return winner - loser
+
+    def basis(self, hidden: Hidden, rows: np.ndarray) -> np.ndarray:
+        """The features themselves [m, d]."""
+        return rows
+
+    def names(self, features: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the features."""
+        return features

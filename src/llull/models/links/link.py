@@ -1,0 +1,69 @@
+"""The link axis: how a margin becomes the probability of each outcome.
+
+A margin is the utility of a pair's winner minus that of its loser. A link may have parameters of its own
+(``theta``, float64 [k]), which are fitted together with the weights and are never penalized.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from llull.judgments.record import VERDICTS
+from llull.judgments.views import Pairs
+from llull.models.votes import Votes
+
+
+class Likelihood(Protocol):
+    """What the solver asks of a link. All arrays over votes have length n first."""
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the entries of ``theta``."""
+        ...
+
+    @property
+    def convex(self) -> bool:
+        """Whether the loss is convex in the margin and ``theta`` together."""
+        ...
+
+    def start(self) -> np.ndarray:
+        """Where the search for ``theta`` begins: float64 [k]."""
+        ...
+
+    def loss(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Minus the log-likelihood of each vote [n], and its gradient [n, 1 + k] (margin first, then theta)."""
+        ...
+
+    def hessian(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Second derivatives of the loss: [n, 1 + k, 1 + k]."""
+        ...
+
+    def information(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """A positive semidefinite stand-in for `hessian`, used where that is not: [n, 1 + k, 1 + k]."""
+        ...
+
+
+class Link(Likelihood, Protocol):
+    """What a preference model asks of a link."""
+
+    def keep(self, pairs: Pairs) -> np.ndarray:
+        """Which pairs are read at all: bool [n]."""
+        ...
+
+    def check(self, votes: Votes) -> None:
+        """Raise InputError where these votes cannot determine ``theta``."""
+        ...
+
+    def outcomes(self, margin: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """Probabilities that the winner wins, that they tie, that the loser wins: [n, 3]."""
+        ...
+
+
+def read_ties(pairs: Pairs, ties: str, leave_out: tuple[str, ...]) -> np.ndarray:
+    """Which pairs a link reads: all but ties if these are dropped, and but those with a verdict left out."""
+    kept = ~pairs.tie if ties == "drop" else np.ones(len(pairs), bool)
+    for verdict in leave_out:
+        kept &= pairs.verdict != VERDICTS.index(verdict)
+    return kept

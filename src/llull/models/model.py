@@ -1,0 +1,324 @@
+"""`PreferenceModel`: features, head, link and population, composed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.judgments import Preferences
+from llull.judgments.views import Options, Pairs
+from llull.models import saving
+from llull.models.coefficients import Coefficient, coefficient_table
+from llull.models.fitting.adapting import adapt_part
+from llull.models.fitting.part import Part
+from llull.models.fitting.separation import Separation
+from llull.models.fitting.uncertainty import margin_variance
+from llull.models.heads import Head, Linear
+from llull.models.links import Link, Logistic
+from llull.models.populations import Population, Shared
+from llull.models.populations.population import Membership, Parts
+from llull.models.votes import Scaling, Votes, only_used
+
+if TYPE_CHECKING:
+    from llull.encoders import Encoder
+
+
+class PreferenceModel:
+    """Predicts who prefers what: features x head x link x population.
+
+    It is fitted to the least of
+
+        sum_i weight_i * loss(margin_i)  +  l2 / 2 * sum_j w_j^2
+
+    over the votes i and the weights w, with ``margin = w . (z_winner - z_loser)`` and z the standardized features (see
+    `llull.models.votes.Scaling`) for a linear head. The penalty is on the sum of the losses, not on
+    their mean: l2 is the precision of a Gaussian prior with mean 0, and does not depend on the number of votes.
+
+    Args:
+        features: any encoder; frozen.
+        head: what a pair looks like to the weights.
+        link: how a margin becomes a probability, and how ties are read.
+        population: whose weights they are.
+        l2: strength of the penalty; None chooses it by the loss on a fifth of the contexts, for each fit by itself.
+            With 0 there is no prior, and a fit without a finite optimum is an error.
+        standardize: whether to divide features by their scale. By default all but the indicators of
+            `OneHot`, where it would shrink a rare item less than a frequent one.
+        seed: of every random choice.
+
+    >>> from llull.encoders import OneHot
+    >>> from llull.judgments import Judgment, Preferences, named_option
+    >>> def vote(winner, loser):
+    ...     return Judgment([named_option(winner), named_option(loser)], ranking=[[0], [1]])
+    >>> votes = Preferences.from_judgments([vote("tea", "coffee")] * 3 + [vote("coffee", "tea")])
+    >>> model = PreferenceModel(OneHot(), l2=0).fit(votes)
+    >>> round(float(model.prob(votes)[0]), 6)
+    0.75
+    """
+
+    def __init__(
+        self,
+        features: Encoder,
+        head: Head | None = None,
+        link: Link | None = None,
+        population: Population | None = None,
+        *,
+        l2: float | None = None,
+        standardize: bool | None = None,
+        seed: int = 0,
+    ) -> None:
+        if l2 is not None and not 0 <= l2 < np.inf:
+            raise InputError(f"l2={l2} is not a strength; give a number of at least 0, or None to choose it")
+        self.features = features
+        self.head: Head = head or Linear()
+        self.link: Link = link or Logistic()
+        self.population: Population = population or Shared()
+        self.l2 = l2
+        self.standardize = standardize
+        self.seed = seed
+
+    # Learned state; set by `fit`, `adapt` and `load_model`.
+    parts_: Parts
+    scaling_: Scaling
+    names_: tuple[str, ...]
+    described_: tuple[str, ...]
+    probe_: saving.Probe
+
+    def fit(self, preferences: Preferences | Pairs) -> PreferenceModel:
+        """Fit to these judgments, to the optimum; returns the model itself.
+
+        Raises:
+            InputError: the judgments cannot be fitted; the message says why and what to do.
+            NotConverged: the optimum was not reached.
+        """
+        pairs = self.pairs(preferences)
+        pairs = only_used(pairs.select(self.link.keep(pairs) & (pairs.weight > 0)))
+        if len(pairs) == 0:
+            raise InputError(
+                "there are no pairs to fit; the judgments rank nothing, or the link leaves all of them out"
+            )
+        self.features.fit(pairs.options)
+        encoded = self._encode(pairs.options)
+        self.names_, self.described_ = tuple(self.features.names), tuple(self.features.described)
+        divide = type(self.features).__name__ != "OneHot" if self.standardize is None else self.standardize
+        self.scaling_ = Scaling.measure(encoded, pairs, pairs.weight, divide)
+        rows = self.scaling_.apply(encoded)
+        membership = self.population.membership(pairs)
+        votes = _votes(pairs, rows, membership)
+        self.parts_ = self.population.fit(votes, self.head, self.link, self.l2, self.seed, self.names_)
+        self.probe_ = saving.Probe.take(self, rows[pairs.winner], rows[pairs.loser], membership)
+        return self
+
+    def pairs(self, preferences: Preferences | Pairs) -> Pairs:
+        """Pairs with the group that the population needs; pairs are given back as they are."""
+        return preferences if isinstance(preferences, Pairs) else preferences.pairs(group=self.population.key)
+
+    def prob(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
+        """P(winner preferred to loser), ties counted half: float64 [n]. Swapping a pair gives 1 minus it.
+
+        Args:
+            pairs: the pairs to predict; what they say of who won is not read.
+            annotator: predict for this member of the population, instead of for the one each pair names.
+        """
+        outcomes = self.outcomes(pairs, annotator)
+        return outcomes[:, 0] + 0.5 * outcomes[:, 1]
+
+    def outcomes(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
+        """Probabilities of win, tie and loss: float64 [n, 3]. Ties are 0 under a link that does not model them."""
+        winner, loser, membership = self._rows(pairs, annotator)
+        return self.score_rows(winner, loser, membership)
+
+    def score_rows(self, winner: np.ndarray, loser: np.ndarray, membership: Membership) -> np.ndarray:
+        """`outcomes` for rows of standardized features [n, d]."""
+        found = np.empty((len(winner), 3))
+        for part, which in self._by_part(membership):
+            contrasts = self.head.contrast(part.hidden, winner[which], loser[which])
+            found[which] = self.link.outcomes(contrasts @ part.weights, part.theta)
+        return found
+
+    def margin(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
+        """Utility of the winner minus that of the loser, in log-odds: float64 [n]."""
+        winner, loser, membership = self._rows(pairs, annotator)
+        found = np.empty(len(winner))
+        for part, which in self._by_part(membership):
+            found[which] = self.head.contrast(part.hidden, winner[which], loser[which]) @ part.weights
+        return found
+
+    def uncertainty(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
+        """Standard error of each pair's margin: float64 [n], in log-odds.
+
+        It is that of the Laplace approximation (the inverse Hessian of the objective at its optimum,
+        penalty included), so it says how far the weights are undetermined, not how far people disagree.
+        """
+        winner, loser, membership = self._rows(pairs, annotator)
+        found = np.empty(len(winner))
+        for part, which in self._by_part(membership):
+            contrasts = self.head.contrast(part.hidden, winner[which], loser[which])
+            found[which] = np.sqrt(margin_variance(contrasts, part, self.parts_.shared))
+        return found
+
+    def utility(self, options: Options, group: str | None = None, annotator: str | None = None) -> np.ndarray:
+        """Utility of each option, in log-odds, 0 at the average option of the fit: float64 [m].
+
+        Args:
+            options: such as ``pairs.options``.
+            group: of a population of groups; the shared part if not given.
+            annotator: of a population of annotators; the shared part if not given.
+        """
+        part = self._part(group if group is not None else annotator)
+        basis = self.head.basis(part.hidden, self._features(options))
+        if basis is None:
+            raise InputError(
+                f"the head {type(self.head).__name__} compares options and gives them no utility; use prob"
+            )
+        return basis @ part.weights
+
+    def score(self, preferences: Preferences | Pairs) -> float:
+        """Accuracy: the weighted share of pairs without ties whose winner is predicted; an even chance counts half."""
+        pairs = self.pairs(preferences)
+        pairs = pairs.select(~pairs.tie & (pairs.weight > 0))
+        if len(pairs) == 0:
+            raise InputError("there are no pairs with a winner to score")
+        margin = self.margin(pairs)
+        return float(np.average((np.sign(margin) + 1) / 2, weights=pairs.weight))
+
+    def adapt(self, judgments: Preferences | Pairs, strength: float | None = None) -> PreferenceModel:
+        """A new model that also knows the annotators or groups of a few judgments; this one stays as it is.
+
+        For each of them the new weights v are the least of
+
+            sum_i weight_i * loss(margin_i)  +  strength / 2 * sum_j (v_j - w_j)^2
+
+        with w the shared weights, or, for a member already known, its own. All else stays. For a
+        population without members (`Shared`), v takes the place of the shared weights.
+
+        Args:
+            judgments: of the new annotators or groups.
+            strength: how strongly v is drawn to w; by default the ``shrinkage`` fitted by a
+                population of annotators, otherwise the l2 of the part adapted.
+        """
+        pairs = self.pairs(judgments)
+        pairs = pairs.select(self.link.keep(pairs) & (pairs.weight > 0))
+        if len(pairs) == 0:
+            raise InputError("there are no pairs to adapt to")
+        winner, loser, membership = self._rows(pairs, None)
+        half = np.arange(len(pairs))
+        votes = _votes(pairs, np.concatenate([winner, loser]), membership, half, half + len(pairs))
+        new = copy.copy(self)
+        new.parts_ = adapt_part(self.parts_, votes, self.head, self.link, strength, self.population.member_noun)
+        new.probe_ = saving.Probe.take(new, winner, loser, membership)
+        return new
+
+    def coefficients(self, level: float = 0.95) -> list[Coefficient]:
+        """What drives preferences: one row for each part and feature, in the order of the features.
+
+        A coefficient is the change of log-odds for one scale of its feature; its standard error is clustered by
+        annotator and context (see `llull.models.fitting.clustered`). With a penalty, coefficients are
+        drawn to 0 and so are their intervals. Raises InputError for a head whose weights have no names.
+        """
+        names = self.head.names(self.names_)
+        if names is None:
+            raise InputError(f"the weights of the head {type(self.head).__name__} have no names; use the Linear head")
+        described = self.described_ if len(self.described_) == len(names) else ("",) * len(names)
+        return coefficient_table(self.parts_, names, described, level)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to a folder, as safetensors and JSON; returns its path. `load_model` reads it."""
+        return saving.save(self, Path(folder))
+
+    @property
+    def l2_(self) -> float | dict[str, float]:
+        """The strength of the penalty in use; by member where each has its own."""
+        return self._gather("l2")
+
+    @property
+    def separation_(self) -> Separation | dict[str, Separation]:
+        """What would stand in the way of a finite optimum without a penalty; by member where each has its own."""
+        return self._gather("separation")
+
+    @property
+    def converged_(self) -> bool:
+        """Whether every part is at its optimum."""
+        return all(part.converged for part in self.parts_.all())
+
+    @property
+    def n_effective_(self) -> float | dict[str, float]:
+        """Kish's effective number of votes; by member where each has its own fit."""
+        return self._gather("n_effective")
+
+    @property
+    def coef_(self) -> np.ndarray | dict[str, np.ndarray]:
+        """The weights [p]; by member where there are members."""
+        members = {name: part.weights for name, part in self.parts_.members.items()}
+        return members or self._part(None).weights
+
+    def _gather(self, name: str) -> Any:
+        if self.parts_.shared is not None:
+            return getattr(self.parts_.shared, name)
+        return {member: getattr(part, name) for member, part in self.parts_.members.items()}
+
+    def _encode(self, options: Options) -> np.ndarray:
+        encoded = self.features.encode(options)
+        if not np.isfinite(encoded).all():
+            bad = int((~np.isfinite(encoded)).any(axis=1).sum())
+            raise InputError(f"{bad} of {len(encoded)} options have features that are not finite numbers")
+        return encoded
+
+    def _features(self, options: Options) -> np.ndarray:
+        if not hasattr(self, "parts_"):
+            raise InputError("this model is not fitted yet; call fit first")
+        return self.scaling_.apply(self._encode(options))
+
+    def _rows(
+        self, preferences: Preferences | Pairs, annotator: str | None
+    ) -> tuple[np.ndarray, np.ndarray, Membership]:
+        pairs = only_used(self.pairs(preferences))
+        rows = self._features(pairs.options)
+        membership = self.population.membership(pairs)
+        if annotator is not None:
+            self._part(annotator)
+            membership = Membership(np.zeros(len(pairs), np.int32), (annotator,))
+        return rows[pairs.winner], rows[pairs.loser], membership
+
+    def _part(self, member: str | None) -> Part:
+        if member in self.parts_.members:
+            return self.parts_.members[member]
+        if self.parts_.shared is not None:
+            return self.parts_.shared
+        noun, known = self.population.member_noun, ", ".join(list(self.parts_.members)[:8])
+        which = f"no {noun}" if member is None else f"the {noun} {member!r}, which this model does not know"
+        raise InputError(f"this is for {which}; it knows {known}; name one of these, or fit with unseen='shared'")
+
+    def _by_part(self, membership: Membership) -> list[tuple[Part, np.ndarray]]:
+        """Each part in use, with the positions of its pairs."""
+        order = np.argsort(membership.codes, kind="stable")
+        codes, starts = np.unique(membership.codes[order], return_index=True)
+        groups = np.split(order, starts[1:])
+        return [
+            (self._part(membership.names[code] if code >= 0 else None), which)
+            for code, which in zip(codes, groups, strict=True)
+        ]
+
+
+def _votes(
+    pairs: Pairs,
+    rows: np.ndarray,
+    membership: Membership,
+    winner: np.ndarray | None = None,
+    loser: np.ndarray | None = None,
+) -> Votes:
+    return Votes(
+        rows=rows,
+        winner=pairs.winner if winner is None else winner,
+        loser=pairs.loser if loser is None else loser,
+        tie=pairs.tie,
+        weight=pairs.weight,
+        context=pairs.context,
+        annotator=pairs.annotator,
+        judgment=pairs.judgment,
+        member=membership.codes,
+        members=membership.names,
+    )

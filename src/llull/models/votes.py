@@ -1,0 +1,105 @@
+"""What is fitted: pairs of rows of standardized features, with who voted, where, and how much it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from llull.judgments.columns import number
+from llull.judgments.views import Options, Pairs
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Pairs of rows, ready for a head, a link and a population. Arrays have length n but where said."""
+
+    rows: np.ndarray
+    """float64 [m, d]: features of the options, standardized."""
+    winner: np.ndarray
+    """int, index into ``rows``"""
+    loser: np.ndarray
+    """int, index into ``rows``"""
+    tie: np.ndarray
+    """bool"""
+    weight: np.ndarray
+    """float64"""
+    context: np.ndarray
+    """int"""
+    annotator: np.ndarray
+    """int; -1 where unknown"""
+    judgment: np.ndarray
+    """int: the judgment that a pair comes from"""
+    member: np.ndarray
+    """int, index into ``members``; -1 where unknown"""
+    members: tuple[str, ...]
+    """The names of the population's members."""
+
+    def __len__(self) -> int:
+        return len(self.winner)
+
+    def select(self, which: np.ndarray) -> Votes:
+        """The votes at these positions, or where this mask is true; ``rows`` stay whole."""
+        names = [f.name for f in fields(self) if f.name not in ("rows", "members")]
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
+
+    @property
+    def n_effective(self) -> float:
+        """How many votes of equal weight carry as much information: (sum w)^2 / sum w^2 (Kish, 1965)."""
+        squares = float(self.weight @ self.weight)
+        return float(self.weight.sum()) ** 2 / squares if squares else 0.0
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Centers and scales of the features.
+
+    The scale of a feature is the root mean square of its difference within a pair, divided by the square
+    root of 2. For two independent options that is the feature's standard deviation; unlike it, it does not
+    count what varies only between contexts, which no comparison can see.
+    """
+
+    center: np.ndarray
+    """float64 [d]"""
+    scale: np.ndarray
+    """float64 [d], positive; 1 for a feature that never differs within a pair."""
+
+    @classmethod
+    def measure(cls, features: np.ndarray, pairs: Pairs, weight: np.ndarray, divide: bool) -> Scaling:
+        """Measure centers, and scales if ``divide``, over these pairs of rows of ``features`` [m, d]."""
+        total = float(weight.sum())
+        shown = np.bincount(pairs.winner, weight, len(features)) + np.bincount(pairs.loser, weight, len(features))
+        center = (shown @ features.astype(np.float64)) / (2 * total)
+        if not divide:
+            return cls(center, np.ones(features.shape[1]))
+        square = np.zeros(features.shape[1])
+        for block in blocks(len(pairs), features.shape[1]):
+            gap = features[pairs.winner[block]].astype(np.float64) - features[pairs.loser[block]]
+            square += weight[block] @ (gap * gap)
+        scale = np.sqrt(square / (2 * total))
+        return cls(center, np.where(scale > 0, scale, 1.0))
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Features [m, d] as float64 in units of their scales."""
+        return (features.astype(np.float64) - self.center) / self.scale
+
+
+def blocks(rows: int, columns: int, values: int = 4_000_000) -> list[slice]:
+    """Slices that cover all rows, each with about this many values: temporaries stay small."""
+    size = max(values // max(columns, 1), 1)
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def only_used(pairs: Pairs) -> Pairs:
+    """The same pairs over the options that occur in them, so that no other option is encoded."""
+    used, place = np.unique(np.concatenate([pairs.winner, pairs.loser]), return_inverse=True)
+    if len(used) == len(pairs.options):
+        return pairs
+    winner, loser = np.split(place.astype(np.int32), 2)
+    return replace(pairs, winner=winner, loser=loser, options=subset(pairs.options, used))
+
+
+def subset(options: Options, which: np.ndarray) -> Options:
+    """These options, with their contexts numbered anew."""
+    context, _ = number(options.context[which].astype(np.int64))
+    return Options(options.table, options.row[which], options.position[which], context)
