@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import glob
-import importlib
-import itertools
 import json
-import pkgutil
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from llull.errors import InputError
-from llull.judgments import files, formats, table
-from llull.judgments.format import Beside, Format, Sample, Writer
+from llull.judgments import table
+from llull.judgments.format import Beside, Format
+from llull.judgments.formats.plain_table import mapped
 from llull.judgments.preferences import Preferences
+from llull.judgments.recognition import format_named, known_formats, known_writers
 from llull.judgments.record import Judgment
 from llull.judgments.rows import BadRow, Reject, Row
+from llull.judgments.sources import OWN, Own, Search, Source
 
-_SAMPLE_ROWS = 25
+__all__ = ["FileReading", "Reading", "known_formats", "known_writers", "read"]
+
+_ROWS_PER_TICK = 1_000
 
 
 @dataclass
@@ -51,137 +54,155 @@ class Reading:
     """What a call of `read` found in each file."""
 
     files: list[FileReading] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Files of folders and patterns that were passed over because they hold no judgments, with the reason."""
 
     @property
     def rejects(self) -> list[Reject]:
         """Everything that could not be read."""
         return [reject for file in self.files for reject in file.rejects]
 
-    def write_rejects(self, path: Path) -> None:
+    def write_rejects(self, path: str | Path) -> None:
         """Write the rejects as JSON lines of file, line and reason."""
+        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as stream:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             for reject in self.rejects:
                 stream.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
-
-
-@cache
-def known_formats() -> dict[str, Format]:
-    """Every format that `read` knows, by name."""
-    return {f.name: f for module in _format_modules() for f in getattr(module, "FORMATS", ())}
-
-
-@cache
-def known_writers() -> dict[str, Writer]:
-    """Every format that `write` knows, by name."""
-    return {w.name: w for module in _format_modules() for w in getattr(module, "WRITERS", ())}
-
-
-def _format_modules() -> list[Any]:
-    names = sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
-    return [importlib.import_module(f"{formats.__name__}.{name}") for name in names]
-
-
-def recognize(path: Path) -> Format:
-    """Find the format of a file by its first rows.
-
-    Raises:
-        InputError: no format fits, or the file belongs to one but holds no judgments.
-    """
-    sample = Sample(
-        path, [row for _, row in itertools.islice(_sample_rows(path), _SAMPLE_ROWS) if isinstance(row, dict)]
-    )
-    fitting = [f for f in known_formats().values() if f.recognises(sample)]
-    if fitting:
-        return max(fitting, key=lambda f: len(f.fields))
-    for known in known_formats().values():
-        if Beside(path).split_name in known.auxiliary:
-            raise InputError(f"{path}: this file holds no judgments; it is read along with those of {known.title}")
-    if not sample.rows:
-        raise InputError(f"{path}: it has no rows that could be read")
-    columns = ", ".join(list(sample.rows[0])[:12])
-    raise InputError(
-        f"{path}: no known format has the columns {columns}; name one (FORMAT:path) "
-        "or say which column is which (columns=...)"
-    )
-
-
-def _sample_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    # Formats that are not tables of rows load themselves; the first whose ending fits is asked.
-    for known in known_formats().values():
-        if known.load is not files.rows and files.ending(path) in known.endings:
-            return known.load(path)
-    return files.rows(path)
 
 
 def read(
     *sources: str | Path,
     format: str | None = None,
     strict: bool = False,
+    columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    groups: Sequence[str] | None = None,
+    rejects: str | Path | None = None,
 ) -> Preferences:
     """Read preference files into one set of judgments, losing nothing.
 
+    A source is a file, a folder (all preference files within, or what `Preferences.save` put there), a pattern, or
+    ``hub:org/name[/config][@split]``. It may name its format first: ``hh-rlhf:train.jsonl.gz``. Files of folders and
+    patterns that hold no judgments are passed over and named in ``preferences.reading.skipped``.
+
     Args:
-        sources: files, folders or patterns; each may name its format first (``hh-rlhf:train.jsonl.gz``).
-        format: the format of all of them, instead of finding it from their first rows.
+        sources: what to read.
+        format: the format of all that do not name their own, instead of finding it from their first rows.
         strict: raise at the first bad row, instead of collecting it in ``preferences.reading.rejects``.
+        columns: for plain tables, which column holds what (``{"prompt": "question", "a": "answer_1"}``);
+            the roles are those of `llull.judgments.formats.plain_table.ROLES`.
+        labels: for plain tables, what the values of the winner column mean: ``a``, ``b``, ``tie``, ``both_good``,
+            ``both_bad`` or ``cannot_judge`` (``{"left": "a", "right": "b"}``).
+        groups: for plain tables, the columns that say to which groups the annotator belongs.
+        rejects: a file to write the rejects to, as JSON lines of file, line and reason.
 
     Raises:
         InputError: a file cannot be read at all, or, with ``strict``, a row cannot.
     """
-    reading = Reading()
-    tables = [table.to_table(_judgments(file, known, strict, reading)) for file, known in _resolve(sources, format)]
-    preferences = Preferences.concat([Preferences.from_table(t) for t in tables])
+    if not sources:
+        raise InputError("there is nothing to read: name files, folders, patterns or hub:org/name")
+    search = Search(_format(format, columns, labels, groups))
+    reading = Reading(skipped=search.skipped)
+    with _progress() as tick:
+        parts = [
+            _own(found, reading) if isinstance(found, Own) else _part(found, strict, reading, tick)
+            for source in sources
+            for found in search.find(source)
+        ]
+    preferences = Preferences.concat(parts)
     preferences.reading = reading
+    if rejects is not None:
+        reading.write_rejects(rejects)
     return preferences
 
 
-def _resolve(sources: Sequence[str | Path], format: str | None) -> Iterator[tuple[Path, Format]]:
-    for source in sources:
-        name, pattern = format, str(source)
-        head, colon, tail = pattern.partition(":")
-        if colon and head in known_formats():
-            name, pattern = head, tail
-        if name is not None and name not in known_formats():
-            raise InputError(f"{name!r} is not a known format; known are {', '.join(sorted(known_formats()))}")
-        paths = [Path(p) for p in sorted(glob.glob(pattern))] or [Path(pattern)]
-        for path in paths:
-            if not path.exists():
-                raise InputError(f"{path}: there is no such file")
-            yield path, known_formats()[name] if name else recognize(path)
+def _format(
+    name: str | None,
+    columns: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    groups: Sequence[str] | None,
+) -> Format | None:
+    if columns or labels or groups:
+        if name not in (None, "table"):
+            raise InputError(f"columns, labels and groups are for plain tables; leave them out or leave out {name!r}")
+        return mapped(columns or {}, labels or {}, groups or ())
+    return None if name in (None, OWN) else format_named(name)
 
 
-def _judgments(path: Path, known: Format, strict: bool, reading: Reading) -> Iterator[Judgment]:
-    account = FileReading(str(path), known.name)
+def _own(own: Own, reading: Reading) -> Preferences:
+    try:
+        preferences = own.load()
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        reason = str(fault).splitlines()[0]
+        raise InputError(f"{own.name}: the judgments in it cannot be loaded ({reason}); write the file again") from None
+    rows = len(preferences)
+    reading.files.append(FileReading(own.name, OWN, rows, rows_judged=rows, judgments=rows))
+    return preferences
+
+
+def _part(source: Source, strict: bool, reading: Reading, tick: Callable[[str, int], None]) -> Preferences:
+    account = FileReading(source.name, source.format.name)
     reading.files.append(account)
-    judged: set[int] = set()
+    return Preferences.from_table(table.to_table(_judgments(source, strict, account, tick)))
+
+
+def _judgments(
+    source: Source, strict: bool, account: FileReading, tick: Callable[[str, int], None]
+) -> Iterator[Judgment]:
+    pending: dict[int, int] = {}
+    """The line of each row that has given nothing yet."""
     refused: set[int] = set()
 
-    def reject(rejected: Reject, lines: set[int]) -> None:
+    def reject(rejected: Reject, ordinals: Iterable[int]) -> None:
         if strict:
             raise InputError(f"{rejected.file}, line {rejected.line}: {rejected.reason}")
         account.rejects.append(rejected)
-        refused.update(lines)
+        refused.update(ordinal for ordinal in ordinals if pending.pop(ordinal, None) is not None)
 
     def rows() -> Iterator[Row]:
-        for line, fields in known.load(path):
+        for line, fields in source.rows:
             account.rows += 1
+            pending[account.rows] = line
             if isinstance(fields, BadRow):
-                reject(Reject(str(path), line, str(fields)), {line})
+                reject(Reject(source.name, line, str(fields)), [account.rows])
             else:
-                yield Row(fields, str(path), line, account.notes)
+                yield Row(fields, source.name, line, account.notes, account.rows)
+            if account.rows % _ROWS_PER_TICK == 0:
+                tick(source.name, account.rows)
 
-    beside = Beside(path)
-    for sources, outcome in known.outcomes(rows(), beside):
-        lines = {row.line for row in sources}
+    for origins, outcome in source.format.outcomes(rows(), Beside(Path(source.name))):
+        ordinals = [row.ordinal for row in origins]
         if isinstance(outcome, Reject):
-            reject(outcome, lines)
-        else:
-            judged |= lines
-            account.judgments += 1
-            outcome.tags.setdefault("source", beside.split_name)
-            yield outcome
-    account.rows_judged = len(judged)
-    account.rows_rejected = len(refused - judged)
+            reject(outcome, ordinals)
+            continue
+        for ordinal in ordinals:
+            if pending.pop(ordinal, None) is not None:
+                account.rows_judged += 1
+            elif ordinal in refused:
+                refused.remove(ordinal)
+                account.rows_judged += 1
+        account.judgments += 1
+        for key, value in source.tags.items():
+            outcome.tags.setdefault(key, value)
+        yield outcome
+    for ordinal, line in list(pending.items()):
+        reject(Reject(source.name, line, f"{source.format.name} made nothing of it"), [ordinal])
+    account.rows_rejected = len(refused)
     if account.rows == 0:
-        raise InputError(f"{path}: it has no rows")
+        raise InputError(f"{source.name}: it has no rows")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int], None]]:
+    """How far a long read has come, on a terminal only; what it yields takes a file and its rows so far."""
+    if not sys.stderr.isatty():
+        yield lambda name, rows: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("reading"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda name, rows: progress.update(task, description=f"{rows:,} rows of {Path(name).name}")
