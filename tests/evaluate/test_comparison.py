@@ -5,7 +5,15 @@ import pytest
 from rich.console import Console
 
 from llull.errors import InputError
-from llull.evaluate import compare, compared, cross_validate, evaluate, mean_interval, paired_differences
+from llull.evaluate import (
+    compare,
+    compared,
+    cross_validate,
+    evaluate,
+    lead_over_rule,
+    mean_interval,
+    paired_differences,
+)
 
 
 def test_differences_say_for_whom_one_model_is_not_enough(votes, word_count):
@@ -38,6 +46,18 @@ def test_a_model_differs_from_itself_by_nothing(votes, word_count):
     for difference in found.differences:
         assert difference.change.value == 0
         assert difference.verdict == ""
+
+
+def test_lead_over_the_best_rule_is_the_difference_of_their_accuracies(votes, word_count):
+    found = cross_validate(word_count("taste"), votes, by=["taste"])
+    rule, lead = lead_over_rule(found)
+    best = found.best_baseline()[1]["accuracy"].value
+    assert lead.value == pytest.approx(found.overall["accuracy"].value - best)
+    assert lead.low > 0.2
+    assert best == max(parts[0]["accuracy"].value for parts in found.baselines.values())
+    rule, lead = lead_over_rule(found, "taste", "long")
+    assert rule == "longest"
+    assert lead.low <= 0 <= lead.high
 
 
 def test_the_table_shows_both_and_the_difference(votes, word_count):

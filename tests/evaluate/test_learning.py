@@ -1,4 +1,5 @@
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,11 +11,9 @@ from llull.evaluate import learning_curve
 class Recording:
     """Remembers the contexts of every fit and of every prediction, and prefers what has more characters."""
 
-    fitted: list[set[str]]
-    asked: list[set[str]]
-
-    def __init__(self):
-        self.fitted, self.asked = [], []
+    # Of the class and not of the object, because it is a copy of the object that is fitted.
+    fitted: ClassVar[list[set[str]]] = []
+    asked: ClassVar[list[set[str]]] = []
 
     def pairs(self, preferences):
         self.asked.append(set(preferences.table["context_id"].to_pylist()))

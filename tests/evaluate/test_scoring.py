@@ -18,7 +18,7 @@ def scored(prob, tie, cluster, group, names):
     )
     labels = {"group": (np.array(group, np.int32), names)}
     predictions = Predictions(votes.pairs(), np.array(prob), np.zeros(n, np.int32), np.array(cluster), labels)
-    return measure(predictions, {}, model="m", protocol="p")
+    return measure(predictions, model="m", protocol="p")
 
 
 def test_parts_are_measured_on_their_own_pairs():

@@ -10,7 +10,7 @@ from llull.evaluate.baselines import (
     trivial_baselines,
 )
 from llull.evaluate.calibration import ReliabilityBin, reliability_curve
-from llull.evaluate.comparison import Comparison, Difference, compare, compared, paired_differences
+from llull.evaluate.comparison import Comparison, Difference, compare, compared, lead_over_rule, paired_differences
 from llull.evaluate.evaluation import Evaluation, Predictions, Slice, Worst
 from llull.evaluate.intervals import Estimate, bootstrap_interval, mean_interval
 from llull.evaluate.learning import LearningCurve, LearningPoint, learning_curve
@@ -42,6 +42,7 @@ __all__ = [
     "compared",
     "cross_validate",
     "evaluate",
+    "lead_over_rule",
     "learning_curve",
     "mean_interval",
     "paired_differences",

@@ -12,7 +12,7 @@ from rich.table import Table
 from llull.errors import InputError
 from llull.evaluate.evaluation import ALL, Evaluation, Slice
 from llull.evaluate.intervals import LEVEL, Estimate, mean_interval
-from llull.evaluate.metrics import METRICS
+from llull.evaluate.metrics import METRICS, accuracy_values
 from llull.evaluate.validation import Predictor, cross_validate, model_name
 from llull.judgments import Preferences
 
@@ -142,10 +142,22 @@ def paired_differences(first: Evaluation, second: Evaluation) -> tuple[Differenc
         assert values is not None
         change = values(theirs.prob, mine.outcome) - values(mine.prob, mine.outcome)
         for part in first.slices:
-            at = slice(None) if part.by == ALL else mine.names(part.by) == part.name
+            at = mine.within(part.by, part.name)
             interval = mean_interval(change[at], mine.cluster[at], mine.pairs.weight[at], level=first.level)
             found.append(Difference(part.by, part.name, metric, first.model, second.model, interval))
     return tuple(found)
+
+
+def lead_over_rule(evaluation: Evaluation, by: str = ALL, name: str = "") -> tuple[str, Estimate]:
+    """The best simple rule on one part, and by how much the model's accuracy exceeds it, pair by pair.
+
+    The rule was picked for doing best on these very pairs, which favors it a little.
+    """
+    rule, _ = evaluation.best_baseline(by, name)
+    seen = evaluation.predictions
+    at = seen.within(by, name)
+    change = accuracy_values(seen.prob[at], seen.outcome[at]) - accuracy_values(seen.rules[rule][at], seen.outcome[at])
+    return rule, mean_interval(change, seen.cluster[at], seen.pairs.weight[at], level=evaluation.level)
 
 
 def _named(models: Sequence[Predictor]) -> dict[str, Predictor]:

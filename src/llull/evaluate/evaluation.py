@@ -33,16 +33,20 @@ class Predictions:
     """int64 [n], equal for pairs of one context. A pair without a context shares only its judgment."""
     labels: dict[str, tuple[np.ndarray, tuple[str, ...]]]
     """For each key measured by: int32 [n] codes, -1 where missing, and the names that they index."""
+    rules: dict[str, np.ndarray] = field(default_factory=dict)
+    """For each rule: float64 [n], its choice of 1, 0, or 0.5 where it cannot tell."""
 
     @property
     def outcome(self) -> np.ndarray:
         """float64 [n]: 1 where the winner was preferred, 0.5 in a tie."""
         return np.where(self.pairs.tie, 0.5, 1.0)
 
-    def names(self, by: str) -> np.ndarray:
-        """Object [n]: each pair's value under a key that was measured by."""
+    def within(self, by: str, name: str) -> np.ndarray:
+        """bool [n]: the pairs of one part, named as its `Slice` is."""
+        if by == ALL:
+            return np.ones(len(self.prob), bool)
         codes, names = self.labels[by]
-        return np.array([*names, UNLABELED], object)[codes]
+        return np.array([*names, UNLABELED], object)[codes] == name
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from llull.errors import InputError
 from llull.evaluate.intervals import LEVEL, Estimate
 from llull.evaluate.metrics import METRICS
 from llull.evaluate.scoring import clusters
-from llull.evaluate.validation import Predictor, fold_of_judgments, model_name, unfitted
+from llull.evaluate.validation import Predictor, apart, fold_of_judgments, model_name
 from llull.judgments import Preferences
 
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
@@ -82,6 +82,7 @@ def learning_curve(
     Raises:
         InputError: there are too few contexts.
     """
+    model = apart(model)
     context = clusters(preferences)
     points = []
     for repeat in range(seed, seed + repeats):
@@ -96,7 +97,7 @@ def learning_curve(
             raise InputError(f"a learning curve needs more contexts than the {len(seen)} there are to train on")
         for size in sizes:
             rows = np.flatnonzero((rank[context] < size) & ~held_out)
-            fitted = unfitted(model).fit(preferences.select(rows))
+            fitted = model.fit(preferences.select(rows))
             points.append(_point(fitted, test, repeat, size, len(rows), level))
 
     return LearningCurve(name or model_name(model), tuple(points))

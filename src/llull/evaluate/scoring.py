@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -51,17 +51,15 @@ def pair_labels(preferences: Preferences, pairs: Pairs, by: Sequence[str]) -> La
 
 def measure(
     predictions: Predictions,
-    rules: Mapping[str, np.ndarray],
     *,
     model: str,
     protocol: str,
     level: float = LEVEL,
 ) -> Evaluation:
-    """Score predictions, and the choices of rules on the same pairs.
+    """Score predictions, and the choices of rules beside them.
 
     Args:
-        predictions: of the model.
-        rules: for each baseline, float [n] of 0, 0.5 and 1 on the same pairs.
+        predictions: of the model and of the rules.
         model: what to call the model.
         protocol: how the pairs were held out, in words.
         level: of the intervals.
@@ -76,7 +74,7 @@ def measure(
     parts = _parts(predictions)
     baselines = {
         rule: tuple(_slice(predictions, choice, *part, level=level, probabilities=False) for part in parts)
-        for rule, choice in rules.items()
+        for rule, choice in predictions.rules.items()
     }
     pairs = predictions.pairs
     return Evaluation(

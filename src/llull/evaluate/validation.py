@@ -70,8 +70,9 @@ def evaluate(
         fold=np.zeros(len(pairs), np.int32),
         cluster=clusters(preferences)[pairs.judgment],
         labels=pair_labels(preferences, pairs, by),
+        rules=choices,
     )
-    return measure(predictions, choices, model=name or model_name(model), protocol="held-out judgments", level=level)
+    return measure(predictions, model=name or model_name(model), protocol="held-out judgments", level=level)
 
 
 def cross_validate(
@@ -89,7 +90,7 @@ def cross_validate(
     """Measure a kind of model by fitting it on all folds but one and predicting that one, for each fold.
 
     Whole contexts are held out, so that a model is never asked about a context that it has seen. The model given
-    is not changed; each fold fits a copy.
+    is not changed; a copy is fitted to each fold.
 
     Args:
         model: fitted or not; what it learned is not used.
@@ -105,6 +106,7 @@ def cross_validate(
     Raises:
         InputError: there are too few contexts or no pairs, or no judgment has one of the keys ``by``.
     """
+    model = apart(model)
     pairs = model.pairs(preferences)
     labels = pair_labels(preferences, pairs, by)
     rules = trivial_baselines() if baselines is None else tuple(baselines)
@@ -116,14 +118,14 @@ def cross_validate(
         train = preferences.select(held_out_in != number)
         test = preferences.select(held_out_in == number)
         at = np.flatnonzero(fold == number)
-        prob[at] = _predict(unfitted(model).fit(train), test, len(at))
+        prob[at] = _predict(model.fit(train), test, len(at))
         for rule in rules:
             choices[rule.name][at] = rule.fit(train).prob(pairs.select(at))
         if progress:
             progress(number + 1, folds)
-    predictions = Predictions(pairs, prob, fold, clusters(preferences)[pairs.judgment], labels)
+    predictions = Predictions(pairs, prob, fold, clusters(preferences)[pairs.judgment], labels, choices)
     protocol = f"{folds}-fold cross-validation, whole contexts held out"
-    return measure(predictions, choices, model=name or model_name(model), protocol=protocol, level=level)
+    return measure(predictions, model=name or model_name(model), protocol=protocol, level=level)
 
 
 def fold_of_judgments(preferences: Preferences, folds: int, seed: int) -> np.ndarray:
@@ -136,12 +138,12 @@ def fold_of_judgments(preferences: Preferences, folds: int, seed: int) -> np.nda
     return fold
 
 
-def unfitted(model: Predictor) -> Predictor:
-    """A model with the same parameters, to be fitted without touching the one given.
+def apart(model: Predictor) -> Predictor:
+    """A model with the same parameters that can be fitted again without touching the one given.
 
-    The copy is shallow: what is learned is set on the copy, and encoders, which may hold gigabytes, are shared.
+    The copy is deep, because fitting a model can fit its encoder too.
     """
-    return copy.copy(model)
+    return copy.deepcopy(model)
 
 
 def model_name(model: object) -> str:
