@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from llull.models.fitting.uncertainty import margin_variance
 from llull.models.populations.population import Parts
 
 
@@ -30,12 +31,15 @@ class Coefficient:
 def coefficient_table(
     parts: Parts, names: tuple[str, ...], described: tuple[str, ...], level: float
 ) -> list[Coefficient]:
-    """All coefficients with normal intervals at this level; parts without errors of their own have NaN."""
+    """All coefficients with normal intervals at this level; annotators drawn to a shared part get
+    the standard errors of the Laplace approximation."""
     width = float(ndtri(0.5 + level / 2))
     named = ([(None, parts.shared)] if parts.shared else []) + list(parts.members.items())
     table = []
     for member, part in named:
-        errors = part.errors if len(part.errors) else np.full(len(part.weights), np.nan)
+        errors = part.errors
+        if not len(errors):
+            errors = np.sqrt(margin_variance(np.eye(len(part.weights)), part, parts.shared))
         rows = zip(names, described, part.weights.tolist(), errors.tolist(), strict=True)
         table += [Coefficient(member, *row, row[2] - width * row[3], row[2] + width * row[3]) for row in rows]
     return table

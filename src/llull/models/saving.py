@@ -176,17 +176,18 @@ def _scalars(part: Part) -> dict[str, Any]:
         "shrinkage": part.shrinkage,
         "separation": asdict(part.separation),
         "path": list(part.path.items()),
+        "shrinkage_path": list(part.shrinkage_path.items()),
     }
 
 
 def _part(entry: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> Part:
-    found = entry["separation"]
-    separation = Separation(**{key: tuple(v) if isinstance(v, list) else v for key, v in found.items()})
+    found: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in entry["separation"].items()}
     below = prefix + "hidden/"
     return Part(
         hidden={name[len(below) :]: value for name, value in arrays.items() if name.startswith(below)},
         **{name: arrays[prefix + name] for name in _ARRAYS},
         **{key: entry[key] for key in ("l2", "converged", "n", "n_effective", "shrinkage")},
-        separation=separation,
-        path={strength: loss for strength, loss in entry["path"]},
+        separation=Separation(**found),
+        path=dict(entry["path"]),
+        shrinkage_path=dict(entry["shrinkage_path"]),
     )

@@ -6,8 +6,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from llull.errors import InputError
 from llull.judgments.columns import number
 from llull.judgments.views import Options, Pairs
+
+HELD_OUT = 0.2
+"""The share of contexts on which strengths are chosen."""
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,17 @@ def subset(options: Options, which: np.ndarray) -> Options:
     """These options, with their contexts numbered anew."""
     context, _ = number(options.context[which].astype(np.int64))
     return Options(options.table, options.row[which], options.position[which], context)
+
+
+def held_out(votes: Votes, seed: int) -> np.ndarray:
+    """Which votes choose strengths: those of a fifth of the contexts, bool [n].
+
+    With fewer than five contexts (items compared under one question), a fifth of the judgments.
+    """
+    units = votes.context if len(np.unique(votes.context)) >= 5 else votes.judgment
+    known, codes = np.unique(units, return_inverse=True)
+    if len(known) < 5:
+        raise InputError(f"{len(known)} judgments are too few to choose a strength by validation; give l2 a value")
+    chosen = np.zeros(len(known), bool)
+    chosen[np.random.default_rng(seed).permutation(len(known))[: max(round(HELD_OUT * len(known)), 1)]] = True
+    return chosen[codes]

@@ -58,7 +58,7 @@ def _adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: floa
     if strength is None:
         strength = prior.shrinkage or prior.l2
     if not 0 < strength < np.inf:
-        raise InputError(f"adapting with a strength of {strength} has no finite optimum; give a strength above 0")
+        raise InputError(f"adapting with a strength of {strength} makes no sense; give a finite strength above 0")
     contrasts = head.contrast(prior.hidden, votes.rows[votes.winner], votes.rows[votes.loser])
     fixed = _FixedTheta(link, prior.theta)
     objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights)

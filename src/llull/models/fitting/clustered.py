@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from llull.judgments.columns import number
-from llull.models.votes import Votes, blocks
+from llull.models.votes import Votes
 
 
 def clusterings(votes: Votes) -> list[np.ndarray]:
@@ -24,8 +25,10 @@ def clusterings(votes: Votes) -> list[np.ndarray]:
     return ways or [votes.judgment]
 
 
-def clustered_covariance(scores: np.ndarray, bread: np.ndarray, ways: list[np.ndarray]) -> np.ndarray:
-    """Sandwich covariance [p, p], clustered in one or two ways at once.
+def clustered_covariance(
+    contrasts: np.ndarray, slope: np.ndarray, bread: np.ndarray, ways: list[np.ndarray]
+) -> np.ndarray:
+    """Sandwich covariance [p + k, p + k], clustered in one or two ways at once.
 
     One way is bread (sum over clusters of s s^T) bread * G / (G - 1), with s the sum of a cluster's scores and
     G the number of clusters. Two ways are V_a + V_b - V_ab, with V_ab clustered by both together (Cameron,
@@ -33,14 +36,15 @@ def clustered_covariance(scores: np.ndarray, bread: np.ndarray, ways: list[np.nd
     eigenvalues become 0, as they propose.
 
     Args:
-        scores: float64 [n, p], the gradient of each vote.
-        bread: float64 [p, p], the inverse of the Hessian.
+        contrasts: float64 [n, p].
+        slope: float64 [n, 1 + k], each vote's gradient in its margin and theta; its score is (slope_0 x, slope_1..k).
+        bread: float64 [p + k, p + k], the inverse of the Hessian.
         ways: one or two arrays of cluster codes [n].
     """
-    meat = _meat(scores, ways[0])
+    meat = _meat(contrasts, slope, ways[0])
     if len(ways) == 2:
         both = ways[0].astype(np.int64) * (int(ways[1].max()) + 1) + ways[1]
-        meat = meat + _meat(scores, ways[1]) - _meat(scores, both)
+        meat = meat + _meat(contrasts, slope, ways[1]) - _meat(contrasts, slope, both)
     covariance = bread @ meat @ bread
     if len(ways) == 2:
         values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
@@ -48,16 +52,10 @@ def clustered_covariance(scores: np.ndarray, bread: np.ndarray, ways: list[np.nd
     return covariance
 
 
-def _meat(scores: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def _meat(contrasts: np.ndarray, slope: np.ndarray, codes: np.ndarray) -> np.ndarray:
     codes, first = number(codes.astype(np.int64))
-    clusters = len(first)
-    if clusters < len(codes):
-        order = np.argsort(codes, kind="stable")
-        starts = np.searchsorted(codes[order], np.arange(clusters))
-        sums = np.add.reduceat(scores[order], starts, axis=0)
-    else:
-        sums = scores
-    total = np.zeros((scores.shape[1], scores.shape[1]))
-    for block in blocks(len(sums), sums.shape[1]):
-        total += sums[block].T @ sums[block]
-    return total * (clusters / (clusters - 1)) if clusters > 1 else total
+    clusters, votes = len(first), len(codes)
+    indicator = csr_array((slope[:, 0], (codes, np.arange(votes))), shape=(clusters, votes))
+    own = [np.bincount(codes, column, clusters) for column in slope[:, 1:].T]
+    sums = np.column_stack([indicator @ contrasts, *own]) if own else indicator @ contrasts
+    return sums.T @ sums * (clusters / (clusters - 1) if clusters > 1 else 1.0)

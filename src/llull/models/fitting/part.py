@@ -12,9 +12,8 @@ from llull.models.fitting.separation import Separation, find_separation
 from llull.models.fitting.weights import NotConverged, WeightObjective, inverse
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import Votes
+from llull.models.votes import HELD_OUT, Votes, held_out
 
-HELD_OUT = 0.2
 # From so strong that nothing is left of the weights to so weak that the votes decide alone; per unit of weight.
 L2_GRID = np.logspace(1, -5, 10)
 _LOOSE = 1e-6
@@ -44,9 +43,11 @@ class Part:
     path: dict[float, float] = field(default_factory=dict)
     """Loss per unit of weight on the votes held out, for each strength tried."""
     evidence: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    """float64 [r, p], for a member drawn to a shared part: its votes' curvature is evidence^T evidence."""
+    """float32 [r, p], for a member drawn to a shared part: its votes' curvature is evidence^T evidence."""
     shrinkage: float = 0.0
-    """For a member drawn to a shared part: the precision of its own deviation."""
+    """For members drawn to a shared part: the precision of their deviations; 0 where there are none."""
+    shrinkage_path: dict[float, float] = field(default_factory=dict)
+    """Loss per unit of weight on the votes held out, for each shrinkage tried."""
 
 
 def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Part:
@@ -76,8 +77,8 @@ def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, 
     separation = find_separation(contrasts, votes.tie, head.names(names), check_all=l2 == 0)
     if l2 == 0 and separation.kind != "none":
         raise InputError(
-            f"with l2=0 there is no finite optimum: {separation.reason}; give l2 > 0 (a Gaussian prior on the weights), "
-            "or leave out what cannot be compared"
+            f"with l2=0 there is no finite optimum: {separation.reason}; give l2 > 0 (a Gaussian prior on the "
+            "weights), or leave out what cannot be compared"
         )
     objective = WeightObjective(contrasts, votes.tie, votes.weight, link, l2)
     return finish(objective, votes, hidden, start, curvature, separation=separation, path=path)
@@ -102,7 +103,7 @@ def finish(
         )
     size = objective.columns
     bread = inverse(objective.curvature(found.x) + np.diag(objective.ridge))
-    robust = clustered_covariance(objective.scores(found.x), bread, clusterings(votes))
+    robust = clustered_covariance(objective.contrasts, objective.slope(found.x), bread, clusterings(votes))
     return Part(
         hidden=hidden,
         weights=found.x[:size],
@@ -116,20 +117,6 @@ def finish(
         separation=separation or Separation(),
         path=path or {},
     )
-
-
-def held_out(votes: Votes, seed: int) -> np.ndarray:
-    """Which votes choose strengths: those of a fifth of the contexts, bool [n].
-
-    With fewer than five contexts (items compared under one question), a fifth of the judgments.
-    """
-    units = votes.context if len(np.unique(votes.context)) >= 5 else votes.judgment
-    known, codes = np.unique(units, return_inverse=True)
-    if len(known) < 5:
-        raise InputError(f"{len(known)} judgments are too few to choose l2 by validation; give a value for l2")
-    chosen = np.zeros(len(known), bool)
-    chosen[np.random.default_rng(seed).permutation(len(known))[: max(round(HELD_OUT * len(known)), 1)]] = True
-    return chosen[codes]
 
 
 def choose_l2(
@@ -162,5 +149,6 @@ def choose_l2(
             worse += 1
         if worse == 2:
             break
-    assert best is not None and curvature is not None
+    assert best is not None
+    assert curvature is not None
     return best[1], path, best[2], curvature / (1 - HELD_OUT)

@@ -21,9 +21,7 @@ def margin_variance(contrasts: np.ndarray, part: Part, shared: Part | None) -> n
     """
     if part.covariance.size or shared is None:
         return _quadratic(contrasts, part.covariance)
-    evidence, strength = part.evidence, part.shrinkage
-    if len(evidence) == 0:
-        return (contrasts * contrasts).sum(axis=1) / strength + _quadratic(contrasts, shared.covariance)
+    evidence, strength = part.evidence.astype(np.float64), part.shrinkage
     inner = cho_factor(evidence @ evidence.T + strength * np.eye(len(evidence)))
     moved = contrasts - cho_solve(inner, evidence @ contrasts.T).T @ evidence
     own = np.einsum("nd,nd->n", contrasts, moved) / strength

@@ -45,6 +45,7 @@ class WeightObjective:
         self.center = np.zeros(self.columns) if center is None else center
         self.ridge = np.zeros(self.columns + len(link.parameter_names))
         self.ridge[: self.columns] = l2
+        self._factorized: tuple[np.ndarray, Factor] | None = None
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Its value, and its gradient [p + k]."""
@@ -68,13 +69,15 @@ class WeightObjective:
 
     def direction(self, curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Solve (curvature + penalty) direction = gradient."""
-        return solve(curvature + np.diag(self.ridge), gradient)
+        # A curvature serves several steps; it is factorized once.
+        if self._factorized is None or self._factorized[0] is not curvature:
+            self._factorized = (curvature, Factor(curvature + np.diag(self.ridge)))
+        return self._factorized[1].solve(gradient)
 
-    def scores(self, x: np.ndarray) -> np.ndarray:
-        """Each vote's gradient [n, p + k], without the penalty."""
-        w, theta = x[: self.columns], x[self.columns :]
-        slope = self.link.loss(self.contrasts @ w, self.tie, theta)[1] * self.weight[:, None]
-        return np.concatenate([slope[:, :1] * self.contrasts, slope[:, 1:]], axis=1)
+    def slope(self, x: np.ndarray) -> np.ndarray:
+        """Each vote's gradient in its margin and theta [n, 1 + k], times its weight."""
+        loss_slope = self.link.loss(self.contrasts @ x[: self.columns], self.tie, x[self.columns :])[1]
+        return loss_slope * self.weight[:, None]
 
     def _assemble(self, second: np.ndarray) -> np.ndarray:
         second = second * self.weight[:, None, None]
@@ -110,16 +113,23 @@ def weighted_gram(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return total
 
 
-def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve for a symmetric positive semidefinite matrix, with the shortest solution where it is singular."""
-    try:
-        factor = cho_factor(matrix)
-    except LinAlgError:
-        return inverse(matrix) @ right
-    diagonal = np.diag(factor[0])
-    if len(diagonal) and float(diagonal.min()) ** 2 <= _FLAT * float(diagonal.max()) ** 2:
-        return inverse(matrix) @ right
-    return cho_solve(factor, right)
+class Factor:
+    """A symmetric positive semidefinite matrix, ready to be solved for; the shortest solution where it is singular."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self._inverse: np.ndarray | None = None
+        try:
+            self._factor = cho_factor(matrix)
+        except LinAlgError:
+            self._inverse = inverse(matrix)
+            return
+        diagonal = np.diag(self._factor[0])
+        if len(diagonal) and float(diagonal.min()) ** 2 <= _FLAT * float(diagonal.max()) ** 2:
+            self._inverse = inverse(matrix)
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """The solution for a right-hand side [p] or [p, q]."""
+        return cho_solve(self._factor, right) if self._inverse is None else self._inverse @ right
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:

@@ -2,5 +2,6 @@
 
 from llull.models.heads.head import Head
 from llull.models.heads.linear import Linear
+from llull.models.heads.mlp import MLP
 
-__all__ = ["Head", "Linear"]
+__all__ = ["MLP", "Head", "Linear"]

@@ -1,7 +1,8 @@
 """The population axis: whose weights they are."""
 
+from llull.models.populations.per_annotator import PerAnnotator
 from llull.models.populations.per_group import PerGroup
 from llull.models.populations.population import Population
 from llull.models.populations.shared import Shared
 
-__all__ = ["PerGroup", "Population", "Shared"]
+__all__ = ["PerAnnotator", "PerGroup", "Population", "Shared"]

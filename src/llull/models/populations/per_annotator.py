@@ -1,0 +1,137 @@
+"""A model for each annotator, drawn to that of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.judgments.views import Pairs
+from llull.models.fitting.deviations import DeviationObjective
+from llull.models.fitting.part import Part, fit_part
+from llull.models.fitting.weights import NotConverged
+from llull.models.heads.head import Head
+from llull.models.links.link import Link
+from llull.models.populations.population import Membership, Parts
+from llull.models.votes import Votes, held_out
+
+# Per vote of an average annotator: from hardly any deviation to deviations that the votes decide alone.
+SHRINKAGE_GRID = np.logspace(1.5, -2.5, 9)
+_LOOSE = 1e-6
+
+
+@dataclass(frozen=True)
+class PerAnnotator:
+    """Each annotator's weights are the shared ones plus a deviation: w_a = w + u_a.
+
+    They are fitted together to the optimum of the objective in `llull.models.fitting.deviations`: a
+    ridge of strength ``shrinkage`` on each u_a, beside l2 on w. Annotators who are not known, or
+    not named, get the shared weights.
+
+    Args:
+        shrinkage: the precision of the deviations; infinite for none. None chooses it, infinity included, by the
+            loss on the contexts held out, after l2 has been chosen for shared weights alone.
+    """
+
+    shrinkage: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.shrinkage is not None and not self.shrinkage > 0:
+            raise InputError(f"shrinkage={self.shrinkage} is not above 0; for separate fits use PerGroup('annotator')")
+
+    @property
+    def key(self) -> None:
+        """Pairs name their annotator in any case."""
+        return None
+
+    @property
+    def member_noun(self) -> str:
+        """Its members are annotators."""
+        return "annotator"
+
+    def membership(self, pairs: Pairs) -> Membership:
+        """The annotator of each pair."""
+        return Membership(pairs.annotator, pairs.annotators)
+
+    def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
+        """Fit shared weights and all deviations together; what the head learns below them is shared."""
+        present = np.unique(votes.member[votes.member >= 0])
+        if len(present) == 0:
+            raise InputError("no judgment says who its annotator is, by which PerAnnotator tells weights apart")
+        shared = fit_part(votes, head, link, l2, seed, names)
+        contrasts = head.contrast(shared.hidden, votes.rows[votes.winner], votes.rows[votes.loser])
+        dense = np.where(votes.member >= 0, np.searchsorted(present, votes.member), -1)
+        known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))
+        shrinkage, path = self.shrinkage, {}
+        if shrinkage is None:
+            shrinkage, path = _choose_shrinkage(contrasts, known, link, shared, seed)
+        if np.isinf(shrinkage):
+            return Parts(replace(shared, shrinkage=float("inf"), shrinkage_path=path))
+        return _fit_deviations(contrasts, known, link, shared, shrinkage, path)
+
+
+def _choose_shrinkage(
+    contrasts: np.ndarray, votes: Votes, link: Link, shared: Part, seed: int
+) -> tuple[float, dict[float, float]]:
+    out = held_out(votes, seed)
+    kept, judged = votes.select(~out), votes.select(out)
+    path: dict[float, float] = {}
+    members = len(votes.members)
+    size = len(shared.weights) + len(shared.theta)
+    x = np.concatenate([shared.weights, shared.theta, np.zeros(members * len(shared.weights))])
+    everyone = replace(kept, member=np.full(len(kept), -1))
+    alone = DeviationObjective(contrasts[~out], everyone, link, shared.l2, 1.0, 0)
+    x[:size] = alone.fit(x[:size], tolerance=_LOOSE).x
+    per_member = float(votes.weight[votes.member >= 0].sum()) / members
+    for shrinkage in [float("inf"), *(SHRINKAGE_GRID * per_member).tolist()]:
+        if np.isfinite(shrinkage):
+            objective = DeviationObjective(contrasts[~out], kept, link, shared.l2, shrinkage, members)
+            x = objective.fit(x, tolerance=_LOOSE).x
+        tested = DeviationObjective(contrasts[out], judged, link, 0.0, 1.0, members)
+        loss, _ = link.loss(tested.margins(x), tested.tie, tested.split(x)[1])
+        path[shrinkage] = float(tested.weight @ loss / tested.weight.sum())
+    return min(path, key=lambda strength: path[strength]), path
+
+
+def _fit_deviations(
+    contrasts: np.ndarray, votes: Votes, link: Link, shared: Part, shrinkage: float, path: dict[float, float]
+) -> Parts:
+    p, k, members = len(shared.weights), len(shared.theta), len(votes.members)
+    objective = DeviationObjective(contrasts, votes, link, shared.l2, shrinkage, members)
+    found = objective.fit(np.concatenate([shared.weights, shared.theta, np.zeros(members * p)]))
+    if not found.converged:
+        raise NotConverged(
+            f"the fit per annotator stopped after {found.steps} steps with a gradient of {found.gradient_norm:.3g}; "
+            "give a larger shrinkage or l2"
+        )
+    w, theta, deviations = objective.split(found.x)
+    arrow = objective.curvature(found.x)
+    covariance = arrow.factor.solve(np.eye(p + k))[:p, :p]
+    common = replace(
+        shared,
+        weights=w,
+        theta=theta,
+        covariance=covariance,
+        # The deviations are random effects of the annotators, so this covariance already counts them.
+        errors=np.sqrt(np.diag(covariance)),
+        shrinkage=shrinkage,
+        shrinkage_path=path,
+    )
+    parts = {}
+    for code, (name, evidence) in enumerate(zip(votes.members, objective.evidence(arrow), strict=True)):
+        own = votes.select(votes.member == code)
+        parts[name] = Part(
+            hidden=shared.hidden,
+            weights=w + deviations[code],
+            theta=theta,
+            covariance=np.empty((0, 0)),
+            errors=np.empty(0),
+            l2=shared.l2,
+            converged=True,
+            n=len(own),
+            n_effective=own.n_effective,
+            evidence=evidence.astype(np.float32),
+            shrinkage=shrinkage,
+        )
+    return Parts(common, parts)
