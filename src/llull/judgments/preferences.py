@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from datasets.table import InMemoryTable
 
-from llull.judgments import splitting, views
+from llull.judgments import describing, diagnosing, sides, splitting, views
 from llull.judgments import table as layout
 from llull.judgments.record import Judgment
 
@@ -84,6 +84,17 @@ class Preferences:
         pa.parquet.write_table(self.table, unfinished, compression="zstd")
         unfinished.replace(path)
         return path
+
+    def push_to_hub(self, repo: str, **options: Any) -> None:
+        """Push all judgments to a data set on the Hugging Face hub, losing nothing.
+
+        ``llull.read("hub:" + repo)`` gives them back.
+
+        Args:
+            repo: ``org/name``.
+            options: what ``datasets.Dataset.push_to_hub`` takes: ``private``, ``split``, ``commit_message`` ...
+        """
+        self.dataset.push_to_hub(repo, **options)
 
     @property
     def table(self) -> pa.Table:
@@ -160,3 +171,15 @@ class Preferences:
     ) -> list[splitting.Fold]:
         """Parts for a cross-validation that share no context; see `llull.judgments.splitting.folds`."""
         return splitting.folds(self, k, by, seed=seed, group=group)
+
+    def describe(self) -> describing.Description:
+        """Who judged what, how often they agree, and what the labels lean on; print it or take ``to_dict()``."""
+        return describing.describe(self.table)
+
+    def problems(self) -> list[diagnosing.Problem]:
+        """What is, or may be, wrong with these judgments; see `llull.judgments.diagnosing.problems`."""
+        return diagnosing.problems(self.table)
+
+    def shuffle_sides(self, seed: int = 0) -> Preferences:
+        """List the options of each judgment in random order; see `llull.judgments.sides.shuffle_sides`."""
+        return Preferences.from_table(sides.shuffle_sides(self.table, seed))

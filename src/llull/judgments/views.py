@@ -253,6 +253,13 @@ def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = Non
     )
 
 
+def winner_listed_first(table: pa.Table) -> np.ndarray:
+    """For each pair of `pairs`, whether its judgment lists the winner before the loser: bool [n]."""
+    slots = _ranked_slots(table)
+    first, second, _ = _all_pairs(slots.row, len(table))
+    return slots.option[first] < slots.option[second]
+
+
 def rankings(table: pa.Table) -> Rankings:
     """Every judgment that ranks at least two options, as a whole."""
     found, unit = options(table)
