@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import Judgment, Preferences, named_option, prompt, text_option
+from llull.judgments import Judgment, Preferences, named_option, prompt, text_option, write
 from llull.judgments.formats.hh_rlhf import transcripts
 from llull.judgments.reading import known_writers, read
 
@@ -126,5 +126,5 @@ def test_what_cannot_be_written_is_counted(tmp_path):
     assert len(left_out) == 3
     assert [option.text for option in read(tmp_path / "hh.jsonl")[0].options] == ["B", "A"]
     with pytest.raises(InputError, match="can hold none of the 1 judgments"):
-        known_writers()["hh-rlhf"].write(Preferences.from_judgments([tie]), tmp_path / "none.jsonl")
+        write(Preferences.from_judgments([tie]), tmp_path / "none.jsonl", "hh-rlhf")
     assert not (tmp_path / "none.jsonl").exists()

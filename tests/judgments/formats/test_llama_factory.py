@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import Judgment, Message, Preferences, Rating, prompt, text_option
+from llull.judgments import Judgment, Message, Preferences, Rating, prompt, text_option, write
 from llull.judgments.reading import known_writers, read
 
 
@@ -73,11 +73,11 @@ def test_alpaca_pairs(read_rows, assert_kept):
 
 def test_alpaca_pairs_written_are_read_again(read_rows, tmp_path, raw_rows):
     votes = read_rows(ALPACA[:4])
-    assert not known_writers()["llama-factory"].write(votes, tmp_path / "again" / "sample.jsonl")
-    written = raw_rows(tmp_path / "again" / "sample.jsonl")
+    assert not known_writers()["llama-factory"].write(votes, tmp_path / "sample.jsonl")
+    written = raw_rows(tmp_path / "sample.jsonl")
     for before, after in zip(ALPACA[:4], written, strict=True):
         assert after == {key: value for key, value in before.items() if value or key not in ("system", "history")}
-    assert list(read(tmp_path / "again" / "sample.jsonl")) == list(votes)
+    assert list(read(tmp_path / "sample.jsonl")) == list(votes)
 
 
 def test_sharegpt_pairs(read_rows, assert_kept):
@@ -101,8 +101,8 @@ def test_sharegpt_pairs(read_rows, assert_kept):
 
 def test_sharegpt_pairs_written_are_the_rows_read(read_rows, tmp_path, raw_rows):
     votes = read_rows(SHAREGPT[:2])
-    assert not known_writers()["llama-factory-sharegpt"].write(votes, tmp_path / "again" / "sample.jsonl")
-    assert raw_rows(tmp_path / "again" / "sample.jsonl") == SHAREGPT[:2]
+    assert not known_writers()["llama-factory-sharegpt"].write(votes, tmp_path / "sample.jsonl")
+    assert raw_rows(tmp_path / "sample.jsonl") == SHAREGPT[:2]
 
 
 def test_a_turn_with_more_than_words_is_kept(read_rows, assert_kept):
@@ -147,8 +147,8 @@ def test_thumbs_in_both_layouts(read_rows, tmp_path, raw_rows, format, rows):
         [Rating(0, "accept", 1.0, 0.0, 1.0)],
         [Rating(0, "accept", 0.0, 0.0, 1.0)],
     ]
-    assert not known_writers()[format].write(votes, tmp_path / "again" / "sample.json")
-    assert list(read(tmp_path / "again" / "sample.json")) == list(votes)
+    assert not known_writers()[format].write(votes, tmp_path / "sample.json")
+    assert list(read(tmp_path / "sample.json")) == list(votes)
     known_writers()[format].write(votes, tmp_path / "again.jsonl")
     assert raw_rows(tmp_path / "again.jsonl") == rows[:2]
 
@@ -172,4 +172,4 @@ def test_what_llama_factory_would_skip_is_left_out(tmp_path):
         assert [option.text for option in judgment.options] == ["B", "A"]
     for writer in ("llama-factory-kto", "llama-factory-sharegpt-kto"):
         with pytest.raises(InputError, match="5 that neither accept nor reject an option"):
-            known_writers()[writer].write(votes, tmp_path / "none.jsonl")
+            write(votes, tmp_path / "none.jsonl", writer)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import Judgment, Preferences, named_option, prompt, text_option
+from llull.judgments import Judgment, Preferences, named_option, prompt, text_option, write
 from llull.judgments.reading import known_writers, read
 
 
@@ -59,4 +59,4 @@ def test_only_rankings_with_texts_fit(tmp_path):
     assert left_out == {"that are not a ranking": 1, "with an option that has no text, or media": 1}
     assert [judgment.ranking for judgment in read(tmp_path / "out.jsonl")] == [[[0, 1]]]
     with pytest.raises(InputError, match="give it such a name"):
-        known_writers()["nemo-rl"].write(votes, tmp_path / "out.csv")
+        write(votes, tmp_path / "out.csv", "nemo-rl")

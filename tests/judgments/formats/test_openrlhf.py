@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import Judgment, Message, Option, Preferences, prompt, text_option
+from llull.judgments import Judgment, Message, Option, Preferences, prompt, text_option, write
 from llull.judgments.reading import known_writers, read
 
 
@@ -71,4 +71,4 @@ def test_an_option_of_several_turns_does_not_fit(tmp_path):
     longer = Option([Message("assistant", "A"), Message("user", "Q"), Message("assistant", "B")])
     votes = Preferences.from_judgments([Judgment([longer, text_option("B")], prompt("Q"), ranking=[[0], [1]])])
     with pytest.raises(InputError, match="an option that is not one message of text"):
-        known_writers()["openrlhf"].write(votes, tmp_path / "out.jsonl")
+        write(votes, tmp_path / "out.jsonl", "openrlhf")

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llull.errors import InputError
-from llull.judgments import Judgment, Media, Message, Option, Preferences, Rating, prompt, text_option
+from llull.judgments import Judgment, Media, Message, Option, Preferences, Rating, prompt, text_option, write
+from llull.judgments.formats.conversations import option_of
 from llull.judgments.reading import known_writers, read
 
 
@@ -240,7 +245,7 @@ def test_conversations_survive_only_the_conversational_layout(tmp_path):
     context = [*prompt("Q", system="S"), Message("assistant", "What?"), Message("user", "Q!")]
     votes = pairs_to_write(context)
     with pytest.raises(InputError, match="whose context is not one text of the user"):
-        known_writers()["trl"].write(votes, tmp_path / "pairs.jsonl")
+        write(votes, tmp_path / "pairs.jsonl", "trl")
     known_writers()["trl-conversational"].write(votes, tmp_path / "pairs.jsonl")
     again = read(tmp_path / "pairs.jsonl")
     assert len(again) == 3
@@ -272,10 +277,38 @@ def test_writers_say_what_they_leave_out(tmp_path, writer):
         Judgment([Option(media=[Media("image", "a.png")]), text_option("B")], prompt("Q"), ranking=[[0], [1]]),
     ]
     with pytest.raises(InputError, match=r"can hold none of the 3 judgments \("):
-        known_writers()[writer].write(Preferences.from_judgments(loose), tmp_path / "out.jsonl")
+        write(Preferences.from_judgments(loose), tmp_path / "out.jsonl", writer)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_saving_keeps_everything(read_rows, tmp_path):
     votes = read_rows([{"prompt": "Q", "completions": ["a", "b"], "labels": [True, False], "extra": {"deep": [1]}}])
     assert list(Preferences.load(votes.save(tmp_path / "votes.parquet"))) == list(votes)
+
+
+def test_parquet_gives_the_judgments_of_json_lines(read_rows, tmp_path):
+    rows = [
+        {
+            "prompt": [user("Q")],
+            "chosen": [assistant("A")],
+            "rejected": [{**assistant("B"), "name": "b"}],
+            "margin": 1.0,
+        },
+        {"prompt": [user("R")], "chosen": [assistant("C")], "rejected": [assistant("D")], "margin": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "sample.parquet")
+    assert list(read(tmp_path / "sample.parquet")) == list(read_rows(rows))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+MESSAGES = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXTS), max_size=4)
+OPTIONS = st.lists(st.builds(Message, st.just("assistant"), TEXTS), min_size=1, max_size=2).map(option_of)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(MESSAGES, OPTIONS, OPTIONS), min_size=1, max_size=3))
+def test_any_conversation_survives_being_written(tmp_path, drawn):
+    tags = {"source": "drawn"}
+    votes = [Judgment([a, b], context, ranking=[[0], [1]], tags=tags) for context, a, b in drawn]
+    write(Preferences.from_judgments(votes), tmp_path / "drawn.jsonl", "trl-conversational")
+    assert list(read(tmp_path / "drawn.jsonl")) == votes

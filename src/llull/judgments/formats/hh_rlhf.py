@@ -120,6 +120,6 @@ WRITERS = (
         name="hh-rlhf",
         title="Anthropic HH-RLHF: two transcripts as text",
         write=_write,
-        loses="all but the texts and which was preferred: annotators, strengths, ratings, reasons, ties, tags",
+        loses="annotators, groups, strengths, ratings, reasons, ties, tags; texts with a turn marker become several turns",
     ),
 )

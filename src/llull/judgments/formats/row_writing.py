@@ -30,7 +30,7 @@ def write_rows(
     Args:
         name: the format's name, for messages.
         preferences: what is written.
-        path: ``.jsonl`` or ``.json``, either with ``.gz`` after it.
+        path: ``.jsonl`` or ``.json``, either with ``.gz`` after it; its folder is there.
         rows_of: the rows of a judgment; raises `DoesNotFit` where the format cannot hold it.
 
     Raises:
@@ -45,10 +45,7 @@ def write_rows(
     unfit: Counter[str] = Counter()
     written = 0
     before, between, after = ("[\n", ",\n", "\n]\n") if kind == ".json" else ("", "\n", "\n")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A half-written file must never pass for a whole one: write beside it, then rename.
-    unfinished = path.with_name(path.name + ".part")
-    with _open_text(unfinished, packed=path.suffix.lower() == ".gz") as stream:
+    with _open_text(path) as stream:
         stream.write(before)
         for judgment in preferences:
             try:
@@ -60,13 +57,9 @@ def write_rows(
                 stream.write((between if written else "") + json.dumps(row, ensure_ascii=False))
                 written += 1
         stream.write(after)
-    left_out = "; ".join(f"{count:,} {reason}" for reason, count in unfit.most_common())
     if not written:
-        unfinished.unlink()
-        raise InputError(
-            f"{path}: {name} can hold none of the {len(preferences):,} judgments ({left_out or 'no rows'})"
-        )
-    unfinished.replace(path)
+        why = "; ".join(f"{count:,} {reason}" for reason, count in unfit.most_common()) or "no rows"
+        raise InputError(f"{path}: {name} can hold none of the {len(preferences):,} judgments ({why})")
     return unfit
 
 
@@ -115,5 +108,7 @@ def refuse_media(messages: Iterable[Message]) -> None:
         raise DoesNotFit("that have media")
 
 
-def _open_text(path: Path, packed: bool) -> IO[str]:
-    return gzip.open(path, "wt", encoding="utf-8") if packed else path.open("w", encoding="utf-8")
+def _open_text(path: Path) -> IO[str]:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "wt", encoding="utf-8")
+    return path.open("w", encoding="utf-8")

@@ -85,7 +85,8 @@ def _shared_context(row: Row, asked: Any, context: list[Message], sides: list[li
     shared = sides[0][: shared_turns(*sides)]
     if isinstance(asked, list):
         # With a prompt of turns, TRL's conversations hold the answers alone; some releases repeat the prompt.
-        return shared if context and shared[: len(context)] == context else []
+        repeated = bool(context) and context[0].role != "assistant" and shared[: len(context)] == context
+        return shared if repeated else []
     if not shared and any(side[0].role == "user" for side in sides):
         row.note("the two conversations share no turn, so each is read whole as an option")
     return shared
