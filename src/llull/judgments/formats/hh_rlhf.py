@@ -120,6 +120,6 @@ WRITERS = (
         name="hh-rlhf",
         title="Anthropic HH-RLHF: two transcripts as text",
         write=_write,
-        loses="annotators, groups, strengths, ratings, reasons, ties, tags; texts with a turn marker become several turns",
+        loses="annotators, groups, strengths, ratings, reasons, ties, tags; turn markers in a text become turns",
     ),
 )
