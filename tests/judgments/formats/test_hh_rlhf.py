@@ -39,6 +39,23 @@ def test_context_and_options_rebuild_both_transcripts(hh, raw, split):
         assert rebuilt(judgment, 1) == row["rejected"]
 
 
+def test_the_context_reaches_to_where_the_transcripts_part(hh, raw):
+    """A slow twin: go along both transcripts letter by letter, and back to the last turn of the assistant."""
+    for judgment, row in zip(hh["helpful-base"], raw["helpful-base"], strict=True):
+        chosen, rejected = row["chosen"], row["rejected"]
+        same = 0
+        while same < min(len(chosen), len(rejected)) and chosen[same] == rejected[same]:
+            same += 1
+        reply = chosen.rindex("\n\nAssistant:", 0, same)
+        assert sum(len(turn.content) for turn in judgment.context) == len(
+            chosen[:reply].replace("\n\nHuman: ", "").replace("\n\nAssistant: ", "")
+        )
+        assert (
+            judgment.options[0].messages[0].content
+            == chosen[reply:].split("\n\nAssistant: ")[1].split("\n\nHuman: ")[0]
+        )
+
+
 def test_quirks_of_the_real_files(hh):
     judgments = [judgment for split in ROWS for judgment in hh[split]]
     assert all(judgment.verdict == "ranked" and judgment.ranking == [[0], [1]] for judgment in judgments)

@@ -41,6 +41,16 @@ def test_ranks_become_tiers(read_rows, assert_kept):
         assert_kept(row, judgment, but=() if "completions" in judgment.tags else ("completions",))
 
 
+def test_turns_with_more_than_words_are_kept(read_rows, assert_kept):
+    row = {
+        "context": [{"role": "user", "content": "Q", "name": "ann"}],
+        "completions": [completion(0, "A"), completion(1, "B")],
+    }
+    votes = read_rows([row])
+    assert votes[0].context == prompt("Q")
+    assert_kept(row, votes[0])
+
+
 def test_written_rankings_are_read_again(read_rows, tmp_path):
     votes = read_rows(ROWS[:2])
     assert not known_writers()["nemo-rl"].write(votes, tmp_path / "sample.json")
