@@ -312,3 +312,25 @@ def test_any_conversation_survives_being_written(tmp_path, drawn):
     votes = [Judgment([a, b], context, ranking=[[0], [1]], tags=tags) for context, a, b in drawn]
     write(Preferences.from_judgments(votes), tmp_path / "drawn.jsonl", "trl-conversational")
     assert list(read(tmp_path / "drawn.jsonl")) == votes
+
+
+def test_steps_without_all_their_labels_are_left_out(read_rows, tmp_path):
+    votes = read_rows([{"prompt": "Q", "completions": ["a", "b"], "labels": [True, None]}])
+    assert votes.reading.files[0].notes == {"a step without a label is left unrated": 1}
+    assert [(rating.option, rating.value) for rating in votes[0].ratings] == [(0, 1.0)]
+    with pytest.raises(InputError, match="1 in which not every step is accepted or rejected"):
+        write(votes, tmp_path / "out.jsonl", "trl-stepwise")
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        [Message("user", "Q"), Message("user", "R", [Media("image", "a.png")])],
+        [Message("user", "Q", [Media("audio", "a.wav")])],
+        [Message("assistant", "Q", [Media("image", "a.png")])],
+    ],
+)
+def test_media_beyond_images_of_the_first_question_do_not_fit(tmp_path, context):
+    votes = Preferences.from_judgments([Judgment([text_option("A"), text_option("B")], context, ranking=[[0], [1]])])
+    with pytest.raises(InputError, match="that have media beyond images in the first user message"):
+        write(votes, tmp_path / "out.jsonl", "trl-conversational")

@@ -82,6 +82,12 @@ def test_the_known_fault_of_the_first_release_is_told(read_rows):
     ]
 
 
+def test_a_ten_that_no_aspect_confirms_is_told(read_rows):
+    votes = read_rows([row([completion("a", "One", ["N/A"] * 4, "10", None)])])
+    assert votes.reading.files[0].notes == {"an overall_score of 10 that no aspect ratings confirm": 1}
+    assert [(rating.aspect, rating.value) for rating in votes[0].ratings] == [("overall_score", 10.0)]
+
+
 def test_bad_rows_are_rejected(read_rows):
     odd = row([completion("a", "One", ["1", "2", "good", "3"], 5, 2.0)])
     unrated = row([completion("a", "One", ["N/A"] * 4, None, None)])
