@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from llull.errors import InputError
@@ -63,18 +64,21 @@ class Comparison:
 
     def table(self) -> Table:
         """Accuracy of each model on each part, with the paired difference from the first."""
-        table = Table(caption="Differences are paired and their intervals clustered by context.")
-        table.add_column("pairs of")
+        first, *others = self.evaluations
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table.caption = "Paired differences; intervals are clustered by context."
+        table.caption_justify = "left"
+        table.add_column("accuracy on pairs of", overflow="fold")
         for evaluation in self.evaluations:
             table.add_column(evaluation.model, justify="right")
-        for evaluation in self.evaluations[1:]:
-            table.add_column(f"{evaluation.model} minus {self.evaluations[0].model}", justify="right")
+        for other in others:
+            table.add_column(f"{other.model} minus {first.model}", justify="right")
         found = {(d.by, d.name, d.second): d for d in self.differences if d.metric == "accuracy"}
-        for part in self.evaluations[0].slices:
+        for part in first.slices:
             row = ["all" if part.by == ALL else f"{part.by} = {part.name}"]
             row += [f"{_same(e, part)['accuracy'].value:.3f}" for e in self.evaluations]
-            for evaluation in self.evaluations[1:]:
-                change = found[part.by, part.name, evaluation.model].change
+            for other in others:
+                change = found[part.by, part.name, other.model].change
                 row.append(f"{change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})")
             table.add_row(*row)
         return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from llull.evaluate.calibration import ReliabilityBin
@@ -40,6 +41,11 @@ class Predictions:
     def outcome(self) -> np.ndarray:
         """float64 [n]: 1 where the winner was preferred, 0.5 in a tie."""
         return np.where(self.pairs.tie, 0.5, 1.0)
+
+    def name(self, by: str, pair: int) -> str:
+        """The value of one pair under a key that was measured by."""
+        codes, names = self.labels[by]
+        return names[codes[pair]] if codes[pair] >= 0 else UNLABELED
 
     def within(self, by: str, name: str) -> np.ndarray:
         """bool [n]: the pairs of one part, named as its `Slice` is."""
@@ -147,32 +153,26 @@ class Evaluation:
 
     def table(self) -> Table:
         """The evaluation as a table for a terminal."""
-        table = Table(title=f"{self.model}: {self.protocol}", caption=self._caption(), title_justify="left")
-        table.add_column("pairs of")
-        for head in ("pairs", "accuracy", f"{self.level:.0%} interval", "log-loss", "ECE"):
-            table.add_column(head, justify="right")
+        table = Table(title=f"{self.model}: {self.protocol}", caption=self._caption(), box=SIMPLE_HEAD, pad_edge=False)
+        table.title_justify = table.caption_justify = "left"
+        table.add_column("pairs of", overflow="fold")
+        for head in ("pairs", f"accuracy ({self.level:.0%})", "log-loss"):
+            table.add_column(head, justify="right", no_wrap=True)
         if self.baselines:
-            table.add_column("best rule")
-            table.add_column("accuracy", justify="right")
-        for row in self._rows():
-            table.add_row(*row)
+            table.add_column("best rule", justify="right")
+        for part in self.slices:
+            table.add_row(*self._cells(part))
         return table
 
-    def _rows(self) -> Iterator[list[str]]:
-        for part in self.slices:
-            accuracy = part["accuracy"]
-            row = [
-                "all" if part.by == ALL else f"{part.by} = {part.name}",
-                f"{part.n_pairs:,}",
-                f"{accuracy.value:.3f}",
-                f"{accuracy.low:.3f} to {accuracy.high:.3f}",
-                f"{part['log_loss'].value:.3f}",
-                f"{part['ece'].value:.3f}",
-            ]
-            if self.baselines:
-                rule, measured = self.best_baseline(part.by, part.name)
-                row += [rule, f"{measured['accuracy'].value:.3f}"]
-            yield row
+    def _cells(self, part: Slice) -> Iterator[str]:
+        accuracy = part["accuracy"]
+        yield "all" if part.by == ALL else f"{part.by} = {part.name}"
+        yield f"{part.n_pairs:,}"
+        yield f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})"
+        yield f"{part['log_loss'].value:.3f}"
+        if self.baselines:
+            rule, measured = self.best_baseline(part.by, part.name)
+            yield f"{rule} {measured['accuracy'].value:.3f}"
 
     def _caption(self) -> str:
         ties = f"{self.overall.n_ties:,} ties: {self.tie_rule}." if self.overall.n_ties else "There are no ties."

@@ -113,13 +113,14 @@ def cross_validate(
     held_out_in = fold_of_judgments(preferences, folds, seed)
     fold = held_out_in[pairs.judgment].astype(np.int32)
     prob = np.full(len(pairs), np.nan)
-    choices = {rule.name: np.full(len(pairs), np.nan) for rule in rules}
+    choices = {rule.name: np.full(len(pairs), np.nan) if rule.learns else rule.prob(pairs) for rule in rules}
+    learning = [rule for rule in rules if rule.learns]
     for number in range(folds):
         train = preferences.select(held_out_in != number)
         test = preferences.select(held_out_in == number)
         at = np.flatnonzero(fold == number)
         prob[at] = _predict(model.fit(train), test, len(at))
-        for rule in rules:
+        for rule in learning:
             choices[rule.name][at] = rule.fit(train).prob(pairs.select(at))
         if progress:
             progress(number + 1, folds)

@@ -1,0 +1,70 @@
+"""How numbers are said in a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from llull.evaluate import Estimate, Slice
+from llull.evaluate.evaluation import ALL
+
+UNKNOWN = "–"
+
+
+def count(number: int) -> str:
+    """A count with thousands set apart."""
+    return f"{number:,}"
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: "1 pair", "2,000 pairs"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal; a dash where unknown."""
+    return f"{100 * share:.1f}%" if math.isfinite(share) else UNKNOWN
+
+
+def chance(prob: float) -> str:
+    """A probability as a percentage; never quite 0 or 100%."""
+    if prob < 0.001:
+        return "<0.1%"
+    return ">99.9%" if prob > 0.999 else percent(prob)
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * difference:+.1f}".replace("-", "−") if math.isfinite(difference) else UNKNOWN
+
+
+def decimal(number: float, places: int = 3) -> str:
+    """A number with a fixed number of decimals; a dash where unknown."""
+    return f"{number:.{places}f}".replace("-", "−") if math.isfinite(number) else UNKNOWN
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """The interval of a share: "61.5 to 62.9%"."""
+    if not math.isfinite(estimate.low):
+        return "too few contexts for an interval"
+    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}%"
+
+
+def points_interval(estimate: Estimate) -> str:
+    """The interval of a difference of shares: "+1.2 to +3.4"."""
+    if not math.isfinite(estimate.low):
+        return "too few contexts for an interval"
+    return f"{points(estimate.low)} to {points(estimate.high)}"
+
+
+def part_name(part: Slice) -> str:
+    """What a part of the pairs is called."""
+    return "All pairs" if part.by == ALL else f"{part.by}: {part.name}"
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names in a sentence: "a, b and c", or "a, b and 7 more"."""
+    shown = list(names[:most])
+    if len(names) > most:
+        shown = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else ""
