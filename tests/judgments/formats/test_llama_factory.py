@@ -153,6 +153,22 @@ def test_thumbs_in_both_layouts(read_rows, tmp_path, raw_rows, format, rows):
     assert raw_rows(tmp_path / "again.jsonl") == rows[:2]
 
 
+def test_thumbs_in_the_layout_of_the_shipped_example(read_rows, assert_kept):
+    asked = {"role": "user", "content": "Q"}
+    rows = [
+        {"messages": [asked, {"role": "assistant", "content": "A"}], "label": True},
+        {"messages": [asked, {"role": "assistant", "content": "B", "name": "m"}], "label": False, "page": 3},
+        {"messages": [asked], "label": True},
+    ]
+    votes = read_rows(rows)
+    (account,) = votes.reading.files
+    assert (account.format, account.rows, account.judgments) == ("llama-factory-openai-kto", 3, 2)
+    assert [(judgment.options[0].text, judgment.ratings[0].value) for judgment in votes] == [("A", 1.0), ("B", 0.0)]
+    assert all(judgment.context == prompt("Q") for judgment in votes)
+    for row, judgment in zip(rows, votes, strict=False):
+        assert_kept(row, judgment)
+
+
 def test_what_llama_factory_would_skip_is_left_out(tmp_path):
     options = [text_option("A"), text_option("B")]
     asked_twice = [Message("user", "Q"), Message("user", "Q!")]

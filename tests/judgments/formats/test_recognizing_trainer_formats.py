@@ -34,6 +34,7 @@ SAMPLES = {
     },
     "llama-factory-kto": {"instruction": "Q", "input": "", "output": "A", "kto_tag": True},
     "llama-factory-sharegpt-kto": {**SPOKEN, "kto_tag": True},
+    "llama-factory-openai-kto": {"messages": TURNS["chosen"], "label": True},
     "nemo-rl": {"context": [ASKED], "completions": [{"rank": 0, "completion": TURNS["chosen"][1:]}], "task_name": "t"},
     "ultrafeedback": {
         "source": "flan",

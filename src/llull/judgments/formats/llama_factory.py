@@ -1,7 +1,8 @@
 """LLaMA-Factory's preference files: alpaca and sharegpt layouts, rankings of two and ``kto_tag`` thumbs.
 
 The alpaca layout has ``instruction`` and ``input`` (which LLaMA-Factory joins by a line break), and optionally
-``system`` and ``history``; the sharegpt layout has ``conversations`` of {from, value}. Pictures, clips and sounds
+``system`` and ``history``; the sharegpt layout has ``conversations`` of {from, value}. The thumbs that it ships as
+an example have OpenAI's layout, ``messages`` of {role, content}, and name the thumb ``label``. Pictures, clips and sounds
 are listed apart from the ``<image>`` marks in the texts; the lists stay in the tags and are written back from there.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat, Sample, Writer
-from llull.judgments.formats.conversations import option_of, to_messages
+from llull.judgments.formats.conversations import is_conversation, is_plain, option_of, to_messages
 from llull.judgments.formats.row_writing import DoesNotFit, only_text, refuse_media, winning_pairs, write_rows
 from llull.judgments.formats.trl import LABELS, accepted
 from llull.judgments.preferences import Preferences
@@ -91,19 +92,32 @@ def _convert_alpaca_thumb(row: Row, beside: Beside) -> Iterator[Judgment]:
 
 def _convert_sharegpt_thumb(row: Row, beside: Beside) -> Iterator[Judgment]:
     tags: dict[str, Any] = {}
-    turns = _sharegpt_turns(row, tags)
+    yield _last_turn_thumb(row, _sharegpt_turns(row, tags), tags, "kto_tag")
+
+
+def _convert_openai_thumb(row: Row, beside: Beside) -> Iterator[Judgment]:
+    turns = row.take("messages")
+    messages = to_messages(turns, "messages")
+    yield _last_turn_thumb(row, messages, {} if is_plain(turns) else {"messages": turns}, "label")
+
+
+def _last_turn_thumb(row: Row, turns: list[Message], tags: dict[str, Any], key: str) -> Judgment:
     if not turns or turns[-1].role not in _ANSWERING:
         raise BadRow("its conversation does not end with an answer")
-    yield _thumb(row, turns[:-1], option_of(turns[-1:]), tags)
+    return _thumb(row, turns[:-1], option_of(turns[-1:]), tags, key)
 
 
-def _thumb(row: Row, context: list[Message], option: Option, tags: dict[str, Any]) -> Judgment:
-    accept = Rating(0, "accept", row.label("kto_tag", LABELS), 0.0, 1.0)
+def _thumb(row: Row, context: list[Message], option: Option, tags: dict[str, Any], key: str = "kto_tag") -> Judgment:
+    accept = Rating(0, "accept", row.label(key, LABELS), 0.0, 1.0)
     return Judgment(context=context, options=[option], ratings=[accept], verdict="rated", tags=tags)
 
 
 def _is_alpaca(sample: Sample) -> bool:
     return all(isinstance(row.get("instruction"), str | None) for row in sample.rows)
+
+
+def _is_openai_thumb(sample: Sample) -> bool:
+    return all(is_conversation(row["messages"]) and isinstance(row["label"], bool | None) for row in sample.rows)
 
 
 def _is_sharegpt_pair(sample: Sample) -> bool:
@@ -240,6 +254,13 @@ FORMATS = (
         title="LLaMA-Factory thumbs, sharegpt layout",
         fields=frozenset({"conversations", "kto_tag"}),
         convert=_convert_sharegpt_thumb,
+    ),
+    RowFormat(
+        name="llama-factory-openai-kto",
+        title="LLaMA-Factory thumbs, OpenAI layout",
+        fields=frozenset({"messages", "label"}),
+        check=_is_openai_thumb,
+        convert=_convert_openai_thumb,
     ),
 )
 
