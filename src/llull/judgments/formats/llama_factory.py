@@ -1,9 +1,10 @@
 """LLaMA-Factory's preference files: alpaca and sharegpt layouts, rankings of two and ``kto_tag`` thumbs.
 
 The alpaca layout has ``instruction`` and ``input`` (which LLaMA-Factory joins by a line break), and optionally
-``system`` and ``history``; the sharegpt layout has ``conversations`` of {from, value}. The thumbs that it ships as
-an example have OpenAI's layout, ``messages`` of {role, content}, and name the thumb ``label``. Pictures, clips and sounds
-are listed apart from the ``<image>`` marks in the texts; the lists stay in the tags and are written back from there.
+``system`` and ``history``; the sharegpt layout has ``conversations`` of {from, value}. The thumbs shipped as an
+example have OpenAI's layout, ``messages`` of {role, content}, and name the thumb ``label``. Pictures, clips and
+sounds are listed apart from the ``<image>`` marks in the texts; the lists stay in the tags and are written back
+from there.
 """
 
 from __future__ import annotations
