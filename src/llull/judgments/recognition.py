@@ -131,7 +131,7 @@ def unrecognized(where: str, stem: str, sample: list[dict[str, Any]]) -> Unrecog
             message = f"{where}: this file holds no judgments; it is read along with those of {known.title}"
             return Unrecognized(message, auxiliary=True)
     columns = set(sample[0])
-    almost = [known for known in known_formats().values() if known.fields & columns]
+    almost = [known for known in known_formats().values() if 2 * len(known.fields & columns) >= len(known.fields) > 0]
     near = max(almost, key=lambda known: len(known.fields & columns) / len(known.fields), default=None)
     hint = ""
     if near and (lacking := near.fields - columns):

@@ -65,7 +65,12 @@ def _pair(fields: dict[str, Any]) -> tuple[list[Message], list[Option]]:
     models = fields["cmp_key"].split("_")
     if len(models) != 2:
         raise BadRow(f"its cmp_key {fields['cmp_key']!r} does not name two models")
-    return prompt(asked), [text_option(fields["response1"], models[0]), text_option(fields["response2"], models[1])]
+    return prompt(asked), [_answer(fields[f"response{n}"], model) for n, model in enumerate(models, 1)]
+
+
+def _answer(value: Any, model: str) -> Option:
+    # The release turned answers that say no more than "True" into JSON's true.
+    return text_option(str(value) if isinstance(value, bool) else value, model)
 
 
 def _is_labels(sample: Sample) -> bool:

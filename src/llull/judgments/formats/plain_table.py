@@ -287,13 +287,10 @@ def _named(value: Any) -> Option:
 
 def _context(fields: _Fields) -> list[Message]:
     value = fields.take("prompt")
-    if value is None:
-        value = fields.name("task")
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        return prompt(value, fields.name("system"))
-    return to_messages(value, fields.columns["prompt"])
+    if isinstance(value, list | dict):
+        return to_messages(value, fields.columns["prompt"])
+    text = fields.name("prompt") or fields.name("task")
+    return prompt(text, fields.name("system")) if text else []
 
 
 def _thumb(value: Any) -> float:

@@ -1,7 +1,7 @@
 """Paired comparisons of the R package psychotools (Zeileis, Strobl and Wickelmaier): parties, and sound formats.
 
-A row is one respondent (in one session) with the results of all pairs; each result is a judgment. The other presentation
-of the same results (``ordered.pref``) is kept in tags.
+A row is one respondent (in one session) with the results of all pairs; each result is a judgment. The same results
+split by the order of presentation (``ordered.pref``) are kept in tags.
 """
 
 from __future__ import annotations
