@@ -1,0 +1,63 @@
+"""Several encoders side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from llull.encoders.encoder import Encoder, encoder_from_config
+from llull.errors import InputError
+from llull.judgments.views import Options
+
+
+class Concat(Encoder):
+    """The features of several encoders, one after another.
+
+    Args:
+        encoders: at least one.
+    """
+
+    def __init__(self, encoders: Sequence[Encoder]) -> None:
+        if not encoders:
+            raise InputError("Concat needs at least one encoder")
+        self.encoders = tuple(encoders)
+
+    def fit(self, options: Options) -> Concat:
+        """Fit each of them."""
+        self.encoders = tuple(encoder.fit(options) for encoder in self.encoders)
+        return self
+
+    def encode(self, options: Options, progress: bool = True) -> np.ndarray:
+        """float32 [m, sum of the encoders' widths]"""
+        return np.concatenate([encoder.encode(options, progress) for encoder in self.encoders], axis=1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all, in order."""
+        return tuple(name for encoder in self.encoders for name in encoder.names)
+
+    @property
+    def described(self) -> np.ndarray:
+        """Of all, in order."""
+        return np.concatenate([encoder.described for encoder in self.encoders])
+
+    @property
+    def indicators(self) -> np.ndarray:
+        """Of all, in order."""
+        return np.concatenate([encoder.indicators for encoder in self.encoders])
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprints of all."""
+        return "concat(" + ",".join(encoder.fingerprint for encoder in self.encoders) + ")"
+
+    def config(self) -> dict[str, Any]:
+        """The configurations of all."""
+        return {"encoders": [encoder.to_config() for encoder in self.encoders]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Concat:
+        """Make them again."""
+        return cls([encoder_from_config(inner) for inner in config["encoders"]])

@@ -1,0 +1,83 @@
+"""What an encoder is: options in, rows of numbers out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.judgments.views import Options
+
+
+class Encoder(ABC):
+    """Turns unique options, under their contexts, into rows of numbers.
+
+    Encoders with the same ``fingerprint`` give the same numbers for the same options.
+    """
+
+    kinds: ClassVar[dict[str, type[Encoder]]] = {}
+    """Every kind of encoder, by name of its class."""
+
+    def __init_subclass__(cls) -> None:
+        Encoder.kinds[cls.__name__] = cls
+
+    def fit(self, options: Options) -> Encoder:
+        """Learn what it needs from these options, if anything, in place of what it knew; returns the encoder itself."""
+        return self
+
+    @abstractmethod
+    def encode(self, options: Options, progress: bool = True) -> np.ndarray:
+        """Features of each option: float32 [number of options, number of features].
+
+        Args:
+            options: unique options under their contexts.
+            progress: show a bar on a terminal's standard error where encoding takes long.
+        """
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """A name for each feature."""
+
+    @property
+    def described(self) -> np.ndarray:
+        """bool [number of features]: whether the name means something to a person. True unless said otherwise."""
+        return np.ones(len(self.names), bool)
+
+    @property
+    def indicators(self) -> np.ndarray:
+        """bool [number of features]: whether it is 0 or 1 for belonging to a kind, and so has no scale to divide by."""
+        return np.zeros(len(self.names), bool)
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Changes whenever anything changes that changes the numbers."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What makes the same encoder again, learned state included, as JSON values."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Encoder:
+        """Make the encoder that `config` describes."""
+        return cls(**config)
+
+    def to_config(self) -> dict[str, Any]:
+        """`config` with the kind of encoder, for `encoder_from_config`."""
+        return {"encoder": type(self).__name__, **self.config()}
+
+
+def encoder_from_config(config: dict[str, Any]) -> Encoder:
+    """Make the encoder that `Encoder.to_config` described.
+
+    Raises:
+        InputError: there is no such kind of encoder.
+    """
+    settings = dict(config)
+    kind = settings.pop("encoder")
+    if kind not in Encoder.kinds:
+        raise InputError(f"there is no encoder {kind!r}; known are {', '.join(sorted(Encoder.kinds))}")
+    return Encoder.kinds[kind].from_config(settings)
