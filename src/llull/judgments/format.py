@@ -160,6 +160,8 @@ def _convert(rows: list[Row], convert: Callable[[], Converted]) -> Iterator[tupl
                     outcome = rows[0].reject(problem)
                 else:
                     _keep_rest(outcome, rows)
+            elif not isinstance(outcome, Reject):
+                raise TypeError(f"a converter gave {type(outcome).__name__}")
             yield rows, outcome
     except BadRow as bad:
         yield rows, rows[0].reject(str(bad))

@@ -80,7 +80,7 @@ def parse(name: str) -> tuple[str, str | None, str | None]:
         InputError: it is not ``hub:org/name[/config][@split]``.
     """
     rest, at, split = name.removeprefix(PREFIX).partition("@")
-    if Path(rest).is_dir():
+    if rest and Path(rest).is_dir():
         return rest, None, split or None
     parts = rest.split("/", 2)
     if len(parts) < 2 or not all(parts) or (at and not split):
