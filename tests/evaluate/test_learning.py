@@ -3,9 +3,16 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from two_tastes import WordCount, make_votes
 
 from llull.errors import InputError
 from llull.evaluate import learning_curve
+from llull.judgments import Preferences
+
+
+@pytest.fixture(scope="module")
+def votes() -> Preferences:
+    return make_votes()
 
 
 class Recording:
@@ -42,17 +49,17 @@ def test_sizes_grow_by_whole_contexts_and_hold_one_another(votes):
         assert not fitted & asked
 
 
-def test_more_data_help_until_there_is_nothing_left_to_learn(votes, word_count):
-    curve = learning_curve(word_count("taste"), votes, shares=(0.1, 1.0), repeats=4)
+def test_more_data_help_until_there_is_nothing_left_to_learn(votes):
+    curve = learning_curve(WordCount("taste"), votes, shares=(0.1, 1.0), repeats=4)
     small, large = curve.mean("log_loss")
-    assert small[0] == 10
+    assert small[0] == 10 == curve.points[0].n_contexts
     assert large[0] == 96
     assert large[1] < small[1]
     assert small[2] <= small[1] <= small[3]
     assert json.dumps(curve.to_dict(), allow_nan=False)
 
 
-def test_sizes_too_small_to_fit_are_skipped_and_none_left_is_said(votes, word_count):
-    assert {p.n_contexts for p in learning_curve(word_count(), votes, shares=(0.01, 0.5), repeats=1).points} == {48}
+def test_sizes_too_small_to_fit_are_skipped_and_none_left_is_said(votes):
+    assert {p.n_contexts for p in learning_curve(WordCount(), votes, shares=(0.01, 0.5), repeats=1).points} == {48}
     with pytest.raises(InputError, match="needs more contexts"):
-        learning_curve(word_count(), votes.select(np.arange(20)))
+        learning_curve(WordCount(), votes.select(np.arange(20)))

@@ -3,11 +3,17 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
+from two_tastes import WordCount, make_votes
 
 from llull.errors import InputError
 from llull.evaluate import Predictions, evaluate
 from llull.evaluate.scoring import clusters, measure
 from llull.judgments import Judgment, Preferences, named_option
+
+
+@pytest.fixture(scope="module")
+def votes() -> Preferences:
+    return make_votes()
 
 
 def scored(prob, tie, cluster, group, names):
@@ -65,8 +71,8 @@ def test_votes_without_context_are_clusters_of_their_own(votes):
     assert len(np.unique(mixed)) == 123
 
 
-def test_metrics_can_be_written_as_json(votes, word_count):
-    found = evaluate(word_count().fit(votes), votes, by=["taste", "criterion"], train=votes)
+def test_metrics_can_be_written_as_json(votes):
+    found = evaluate(WordCount().fit(votes), votes, by=["taste", "criterion"], train=votes)
     loaded = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert loaded["slices"][0]["scores"]["accuracy"]["value"] == found.overall["accuracy"].value
     assert loaded["ties"]["count"] == found.overall.n_ties > 0
@@ -75,13 +81,13 @@ def test_metrics_can_be_written_as_json(votes, word_count):
     assert loaded["metrics"]["ece"]
 
 
-def test_the_table_shows_every_part_with_its_best_rule(votes, word_count):
-    found = evaluate(word_count().fit(votes), votes, by=["taste"])
+def test_the_table_shows_every_part_with_its_best_rule(votes):
+    found = evaluate(WordCount().fit(votes), votes, by=["taste"])
     console = Console(width=80, record=True)
     console.print(found.table())
     text = console.export_text()
     for name, rule in (("all", found.best_baseline()[0]), ("taste = long", "longest"), ("taste = short", "shortest")):
-        (line,) = [line for line in text.splitlines() if line.startswith(name)]
+        (line,) = [line for line in text.splitlines() if line.strip().startswith(name)]
         assert rule in line
         part = found.slices[["all", "taste = long", "taste = short"].index(name)]
         assert f"{part['accuracy'].value:.3f}" in line

@@ -1,14 +1,20 @@
 import numpy as np
 import pytest
+from two_tastes import WordCount, make_votes
 
 from llull.errors import InputError
 from llull.evaluate import Longest, cross_validate, evaluate
 from llull.judgments import Judgment, Preferences, named_option, prompt
 
 
-def test_held_out_measurement_scores_the_model_given(votes, word_count):
+@pytest.fixture(scope="module")
+def votes() -> Preferences:
+    return make_votes()
+
+
+def test_held_out_measurement_scores_the_model_given(votes):
     train, test = votes.select(np.arange(180)), votes.select(np.arange(180, 360))
-    model = word_count("taste").fit(train)
+    model = WordCount("taste").fit(train)
     found = evaluate(model, test, by=["taste"], name="by taste")
     assert found.model == "by taste"
     np.testing.assert_array_equal(found.predictions.prob, model.prob(model.pairs(test)))
@@ -16,17 +22,17 @@ def test_held_out_measurement_scores_the_model_given(votes, word_count):
     assert model.fits == 1
 
 
-def test_rules_that_learn_are_left_out_without_training_data(votes, word_count):
-    model = word_count().fit(votes)
+def test_rules_that_learn_are_left_out_without_training_data(votes):
+    model = WordCount().fit(votes)
     assert "majority source" not in evaluate(model, votes).baselines
     assert "majority source" in evaluate(model, votes, train=votes).baselines
     assert set(evaluate(model, votes, baselines=[Longest()]).baselines) == {"longest"}
 
 
-def test_each_fold_is_predicted_by_a_model_that_never_saw_its_contexts(votes, word_count):
+def test_each_fold_is_predicted_by_a_model_that_never_saw_its_contexts(votes):
     seen = []
 
-    class Recording(word_count):
+    class Recording(WordCount):
         def fit(self, preferences):
             super().fit(preferences)
             seen.append(set(preferences.table["context_id"].to_pylist()))
@@ -44,51 +50,51 @@ def test_each_fold_is_predicted_by_a_model_that_never_saw_its_contexts(votes, wo
     assert not np.isnan(predictions.prob).any()
 
 
-def test_out_of_fold_probabilities_are_those_of_fits_by_hand(votes, word_count):
-    found = cross_validate(word_count("taste"), votes, folds=3, seed=1).predictions
+def test_out_of_fold_probabilities_are_those_of_fits_by_hand(votes):
+    found = cross_validate(WordCount("taste"), votes, folds=3, seed=1).predictions
     for fold in range(3):
         inside = np.unique(found.pairs.judgment[found.fold == fold])
         outside = np.setdiff1d(np.arange(len(votes)), inside)
         test = votes.select(inside)
-        model = word_count("taste").fit(votes.select(outside))
+        model = WordCount("taste").fit(votes.select(outside))
         np.testing.assert_allclose(found.prob[found.fold == fold], model.prob(model.pairs(test)))
 
 
-def test_the_model_given_is_not_changed(votes, word_count):
-    model = word_count()
+def test_the_model_given_is_not_changed(votes):
+    model = WordCount()
     cross_validate(model, votes, folds=2)
     assert model.fits == 0
     assert not hasattr(model, "slopes_")
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(votes, word_count):
-    runs = [cross_validate(word_count(), votes, seed=seed).to_dict() for seed in (1, 1, 2)]
+def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(votes):
+    runs = [cross_validate(WordCount(), votes, seed=seed).to_dict() for seed in (1, 1, 2)]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
 
 
-def test_opposed_tastes_need_a_model_each(votes, word_count):
-    shared = cross_validate(word_count(), votes, by=["taste"])
-    each = cross_validate(word_count("taste"), votes, by=["taste"])
+def test_opposed_tastes_need_a_model_each(votes):
+    shared = cross_validate(WordCount(), votes, by=["taste"])
+    each = cross_validate(WordCount("taste"), votes, by=["taste"])
     assert shared.overall["accuracy"].high < 0.65
     assert each.overall["accuracy"].low > 0.8
     assert each.best_baseline("taste", "long")[0] == "longest"
     assert each.best_baseline("taste", "short")[0] == "shortest"
 
 
-def test_progress_is_told(votes, word_count):
+def test_progress_is_told(votes):
     told = []
-    cross_validate(word_count(), votes, folds=3, progress=lambda done, of: told.append((done, of)))
+    cross_validate(WordCount(), votes, folds=3, progress=lambda done, of: told.append((done, of)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_measuring_by_an_unknown_key_says_which_there_are(votes, word_count):
+def test_measuring_by_an_unknown_key_says_which_there_are(votes):
     with pytest.raises(InputError, match=r"cannot measure by 'tast'.*taste"):
-        cross_validate(word_count(), votes, by=["tast"])
+        cross_validate(WordCount(), votes, by=["tast"])
 
 
-def test_judgments_without_pairs_are_refused(word_count):
+def test_judgments_without_pairs_are_refused():
     options = [named_option("x"), named_option("y")]
     skips = [Judgment(options, prompt(f"q{i}"), verdict="cannot_judge") for i in range(10)]
     with pytest.raises(InputError, match="nothing to measure"):
-        cross_validate(word_count(), Preferences.from_judgments(skips), folds=2)
+        cross_validate(WordCount(), Preferences.from_judgments(skips), folds=2)

@@ -24,6 +24,8 @@ class LearningPoint:
     """One fit on a part of the training contexts, measured on contexts that no fit of the same seed saw."""
 
     seed: int
+    share: float
+    """Of the contexts that could be trained on."""
     n_contexts: int
     n_judgments: int
     accuracy: Estimate
@@ -31,7 +33,7 @@ class LearningPoint:
 
     def to_dict(self) -> dict[str, Any]:
         """The point for JSON."""
-        counts = {"seed": self.seed, "contexts": self.n_contexts, "judgments": self.n_judgments}
+        counts = {"seed": self.seed, "share": self.share, "contexts": self.n_contexts, "judgments": self.n_judgments}
         return {**counts, "accuracy": self.accuracy.to_dict(), "log_loss": self.log_loss.to_dict()}
 
 
@@ -43,10 +45,14 @@ class LearningCurve:
     points: tuple[LearningPoint, ...]
 
     def mean(self, metric: str = "accuracy") -> list[tuple[int, float, float, float]]:
-        """For each size: training contexts, mean over seeds, lowest, highest."""
-        sizes = sorted({point.n_contexts for point in self.points})
-        at = [[getattr(p, metric).value for p in self.points if p.n_contexts == size] for size in sizes]
-        return [(n, float(np.mean(v)), min(v), max(v)) for n, v in zip(sizes, at, strict=True)]
+        """For each size: training contexts (mean over seeds, rounded), mean of the metric, lowest, highest."""
+        found = []
+        for share in sorted({point.share for point in self.points}):
+            points = [point for point in self.points if point.share == share]
+            values = [getattr(point, metric).value for point in points]
+            contexts = round(float(np.mean([point.n_contexts for point in points])))
+            found.append((contexts, float(np.mean(values)), min(values), max(values)))
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The curve for JSON."""
@@ -91,20 +97,20 @@ def learning_curve(
         seen = np.unique(context[~held_out])
         rank = np.full(int(context.max()) + 1, len(context))
         rank[np.random.default_rng(repeat).permutation(seen)] = np.arange(len(seen))
-        counts = {round(share * len(seen)) for share in shares}
-        sizes = sorted(count for count in counts if count >= _FEWEST_CONTEXTS)
+        counts = {share: round(share * len(seen)) for share in sorted(set(shares))}
+        sizes = {share: count for share, count in counts.items() if count >= _FEWEST_CONTEXTS}
         if not sizes:
             raise InputError(f"a learning curve needs more contexts than the {len(seen)} there are to train on")
-        for size in sizes:
+        for share, size in sizes.items():
             rows = np.flatnonzero((rank[context] < size) & ~held_out)
             fitted = model.fit(preferences.select(rows))
-            points.append(_point(fitted, test, repeat, size, len(rows), level))
+            points.append(_point(fitted, test, repeat, share, size, len(rows), level))
 
     return LearningCurve(name or model_name(model), tuple(points))
 
 
 def _point(
-    fitted: Predictor, test: Preferences, seed: int, contexts: int, judgments: int, level: float
+    fitted: Predictor, test: Preferences, seed: int, share: float, contexts: int, judgments: int, level: float
 ) -> LearningPoint:
     pairs = fitted.pairs(test)
     prob, outcome = np.asarray(fitted.prob(pairs), np.float64), np.where(pairs.tie, 0.5, 1.0)
@@ -113,4 +119,4 @@ def _point(
         METRICS[metric].estimate(prob, outcome, pairs.weight, cluster, level=level)
         for metric in ("accuracy", "log_loss")
     )
-    return LearningPoint(seed, contexts, judgments, accuracy, log_loss)
+    return LearningPoint(seed, share, contexts, judgments, accuracy, log_loss)

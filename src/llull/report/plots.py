@@ -131,10 +131,10 @@ def learning_plot(curve: LearningCurve, described: str) -> Markup:
     first, last = math.log(points[0][0]), math.log(points[-1][0])
     place = [_share(math.log(n), first, last) if last > first else 50.0 for n, *_ in points]
     drawn = [_level(_up(t, low, high), percent(t)) for t in ticks]
-    shown = -math.inf
-    for (n, *_), x in zip(points, place, strict=True):
+    shown = math.inf
+    for (n, *_), x in zip(reversed(points), reversed(place), strict=True):
         # Labels closer than this would touch on a phone.
-        if x - shown >= 16:
+        if shown - x >= 16:
             drawn.append(element("text", count(n), x=f"{x:.2f}%", y="100%", dy="18", class_="tick"))
             shown = x
     for i in range(len(points) - 1):
@@ -226,8 +226,11 @@ def _scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
     low, high = min(finite), max(finite)
     spread = max(high - low, 1e-3)
     unit = 10 ** math.floor(math.log10(spread))
-    step = next(unit * m for m in (0.2, 0.25, 0.5, 1, 2) if spread / (unit * m) <= 4)
-    low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    step = next(unit * m for m in (0.25, 0.5, 1, 2, 2.5) if spread / (unit * m) <= 4)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    if first == last:
+        first, last = first - 1, last + 1
+    low, high = first * step, last * step
     return low, high, _steps(low, high, step)
 
 

@@ -39,7 +39,7 @@ nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0.3r
 .facts {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1.2rem 1.5rem; margin: 0 0 1.6rem;
 }
-.facts div { display: flex; flex-direction: column-reverse; }
+.facts div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
 .facts dt { color: var(--quiet); font-size: 0.875rem; line-height: 1.35; }
 .facts dd { margin: 0; font-size: 1.45rem; font-weight: 600; letter-spacing: -0.01em; line-height: 1.3; }
 .scroll { overflow-x: auto; margin: 0 0 1.6rem; }
@@ -87,7 +87,7 @@ article .part.preferred { border-left-color: var(--accent); }
 article .part.other { border-left-style: dashed; border-left-color: var(--quiet); }
 article .part > b { display: block; font-size: 0.8125rem; font-weight: 600; color: var(--quiet); }
 .said { white-space: pre-wrap; font-size: 0.9375rem; line-height: 1.5; overflow-wrap: anywhere; }
-summary { cursor: pointer; list-style-position: inside; }
+summary { cursor: pointer; line-height: 1.5; list-style-position: inside; }
 summary .more { color: var(--accent); font-size: 0.8125rem; text-decoration: underline; text-underline-offset: 0.18em; }
 details[open] > summary .preview { display: none; }
 pre {

@@ -10,6 +10,7 @@ from llull.report.markup import Markup, element, joined
 from llull.report.wording import chance, count
 
 _EACH = 4
+_LOOKED_AT = 300
 _SHORT = 360
 _LONGEST = 6_000
 
@@ -17,7 +18,7 @@ _LONGEST = 6_000
 def section(report: Report) -> Markup:
     """Four pairs of each kind, each from a context of its own."""
     seen = report.main.predictions
-    decided = np.flatnonzero(~seen.pairs.tie)
+    decided = np.flatnonzero(~seen.pairs.tie & (seen.pairs.winner != seen.pairs.loser))
     surest = decided[np.argsort(-seen.prob[decided], kind="stable")]
     closest = decided[np.argsort(np.abs(seen.prob[decided] - 0.5), kind="stable")]
     kinds = (
@@ -28,7 +29,7 @@ def section(report: Report) -> Markup:
     told: set[int] = set()
     parts = []
     for title, order in kinds:
-        chosen = _apart(seen.cluster, order, told)
+        chosen = _apart(report.main, order, told)
         if chosen:
             parts += [element("h3", title), *(_example(report.main, pair) for pair in chosen)]
     if not parts:
@@ -40,15 +41,26 @@ def section(report: Report) -> Markup:
     return joined(element("p", note), *parts)
 
 
-def _apart(cluster: np.ndarray, order: np.ndarray, told: set[int]) -> list[int]:
+def _apart(found: Evaluation, order: np.ndarray, told: set[int]) -> list[int]:
+    cluster = found.predictions.cluster
     chosen: list[int] = []
-    for pair in order:
+    for pair in order[:_LOOKED_AT]:
         if len(chosen) == _EACH:
             break
-        if int(cluster[pair]) not in told:
+        if int(cluster[pair]) not in told and not _alike(found, int(pair)):
             told.add(int(cluster[pair]))
             chosen.append(int(pair))
     return chosen
+
+
+def _alike(found: Evaluation, pair: int) -> bool:
+    """Whether the two options read the same; there is nothing to learn from such a pair."""
+    _, winner, loser = found.predictions.pairs.texts(pair)
+    return _heard(winner) == _heard(loser)
+
+
+def _heard(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum()) or text
 
 
 def _example(found: Evaluation, pair: int) -> Markup:
@@ -76,7 +88,8 @@ def _folded(text: str, from_end: bool = False) -> Markup:
     if len(text) <= _SHORT:
         return element("div", text or "(empty)", class_="said")
     flat = " ".join((text[-2 * _SHORT :] if from_end else text[: 2 * _SHORT]).split())
-    preview = "… " + flat[-_SHORT:] + " " if from_end else flat[:_SHORT] + " … "
+    end, beginning = flat[-_SHORT:], flat[:_SHORT]
+    preview = f"… {end.partition(' ')[2] or end} " if from_end else f"{beginning.rpartition(' ')[0] or beginning} … "
     whole = text[:_LONGEST]
     if len(text) > _LONGEST:
         whole += f"\n\n[{count(len(text) - _LONGEST)} more characters are not shown]"

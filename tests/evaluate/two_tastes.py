@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
-import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
@@ -72,13 +69,3 @@ def make_votes(contexts: int = 120, votes: int = 3, seed: int = 0, ties: float =
                 )
             )
     return Preferences.from_judgments(judgments)
-
-
-@pytest.fixture(scope="session")
-def votes() -> Preferences:
-    return make_votes()
-
-
-@pytest.fixture
-def word_count():
-    return copy.deepcopy(WordCount)
