@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet
 from datasets.table import InMemoryTable
 
-from llull.judgments import describing, diagnosing, sides, splitting, views
+from llull.judgments import describing, diagnosing, rated_pairs, sides, splitting, views
 from llull.judgments import table as layout
 from llull.judgments.record import Judgment
 
 if TYPE_CHECKING:
     from llull.judgments.reading import Reading
+    from llull.judgments.writing import Writing
 
 
 class Preferences:
@@ -85,6 +87,12 @@ class Preferences:
         unfinished.replace(path)
         return path
 
+    def write(self, path: str | Path, format: str = "llull") -> Writing:
+        """Write all judgments in Llull's own or another tool's format; see `llull.judgments.writing.write`."""
+        from llull.judgments.writing import write
+
+        return write(self, path, format)
+
     def push_to_hub(self, repo: str, **options: Any) -> None:
         """Push all judgments to a data set on the Hugging Face hub, losing nothing.
 
@@ -96,7 +104,7 @@ class Preferences:
         """
         self.dataset.push_to_hub(repo, **options)
 
-    @property
+    @cached_property
     def table(self) -> pa.Table:
         """The judgments as an Arrow table with `llull.judgments.table.SCHEMA`."""
         return self.dataset.with_format("arrow")[:] if self.dataset._indices is not None else self.dataset.data.table
@@ -138,6 +146,10 @@ class Preferences:
     def pairs(self, *, rating: str | None = None, group: str | None = None, share_weight: bool = False) -> views.Pairs:
         """Pairs as arrays of indexes into unique options; see `llull.judgments.views.pairs`."""
         return views.pairs(self.table, rating=rating, group=group, share_weight=share_weight)
+
+    def paired_by(self, aspect: str, *, most: int = 20, seed: int = 0) -> Preferences:
+        """Judgments of two options made from ratings; see `llull.judgments.rated_pairs.pairs_from_ratings`."""
+        return Preferences.from_table(rated_pairs.pairs_from_ratings(self.table, aspect, most, seed))
 
     def rankings(self) -> views.Rankings:
         """Whole rankings as ragged arrays; see `llull.judgments.views.rankings`."""

@@ -1,0 +1,197 @@
+"""The main job, ``llull fit``: read, describe, fit, measure, explain, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+import llull.judgments
+from llull.encoders import Concat, Encoder, OneHot, SentenceEncoder, TextStatistics
+from llull.errors import InputError
+from llull.evaluate import Evaluation, compared, cross_validate, learning_curve
+from llull.judgments import Preferences
+from llull.models import PerGroup, PreferenceModel
+from llull.models.heads import Head
+from llull.models.links import Link
+from llull.models.populations import Population
+from llull.report import Report, Reproduction, write_report
+from llull.runs.data import print_reading
+from llull.runs.folder import ENVIRONMENT, METRICS, MODEL, REJECTS, REPORT, RunFolder
+from llull.runs.printing import problems_table
+
+
+@dataclass
+class ModelOptions:
+    """A preference model as features x head x link x population.
+
+    Args:
+        features: an encoder, such as SentenceEncoder, TextStatistics, OneHot or Concat. By default sentence embeddings
+            and text statistics side by side; an indicator for each option where options are known only by name.
+        head: what a pair looks like to the weights; Linear if not given.
+        link: how a margin becomes a probability, and how ties are read; Logistic if not given.
+        population: whose weights they are; shared by all if not given, by group with --groups.
+        l2: strength of the penalty; chosen by validation if not given.
+    """
+
+    features: Encoder | None = None
+    head: Head | None = None
+    link: Link | None = None
+    population: Population | None = None
+    l2: float | None = None
+
+    def composed(self, features: Encoder, population: Population | None, seed: int) -> PreferenceModel:
+        """The model of these parts."""
+        return PreferenceModel(features, self.head, self.link, population, l2=self.l2, seed=seed)
+
+
+def fit(
+    data: list[str],
+    model: ModelOptions | None = None,
+    groups: str | None = None,
+    by: list[str] | None = None,
+    rating: str | None = None,
+    out: str = "runs/fit",
+    folds: int = 5,
+    learning: bool = True,
+    seed: int = 0,
+    format: str | None = None,
+    strict: bool = False,
+) -> RunFolder:
+    """Fit a preference model, measure it on contexts it has not seen, and write a report.
+
+    Args:
+        data: files, folders, patterns or hub names, as for `llull read`.
+        model: the parts of the model.
+        groups: a group of the annotators, a column or a tag. A model for each of its values is fitted beside one for
+            all, and everything is measured for each.
+        by: further groups, columns or tags to measure by.
+        rating: for data that rates instead of ranking: the aspect whose higher value is preferred.
+        out: folder of the run; what it holds of an earlier run is replaced.
+        folds: of the cross-validation by context.
+        learning: whether to draw a learning curve, which takes about as long again.
+        seed: of all randomness.
+        format: format of all the files, instead of finding it from their first rows.
+        strict: stop at the first bad row instead of setting it aside.
+    """
+    options = model or ModelOptions()
+    console = Console()
+    preferences = llull.judgments.read(*data, format=format, strict=strict)
+    print_reading(preferences, console)
+    arguments = {"data": [str(d) for d in data], "groups": groups, "by": by, "rating": rating, "out": out}
+    arguments |= {"folds": folds, "learning": learning, "seed": seed, "format": format, "strict": strict}
+    folder = RunFolder(out)
+    folder.begin(preferences, seed, arguments)
+    if preferences.reading is not None:
+        preferences.reading.write_rejects(folder.path / REJECTS)
+    return run(
+        preferences, options, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
+    )
+
+
+def run(
+    preferences: Preferences,
+    options: ModelOptions,
+    folder: RunFolder,
+    *,
+    groups: str | None = None,
+    by: list[str] | None = None,
+    rating: str | None = None,
+    folds: int = 5,
+    learning: bool = True,
+    seed: int = 0,
+    console: Console | None = None,
+) -> RunFolder:
+    """The main job on judgments that are already read; arguments as in `fit`."""
+    console = console or Console()
+    description, problems = preferences.describe(), preferences.problems()
+    console.print(problems_table(problems))
+    judged = preferences.paired_by(rating, seed=seed) if rating else preferences
+    features = options.features or default_features(judged, console)
+    keys: list[str] = list(dict.fromkeys([*([groups] if groups else []), *(by or [])]))
+
+    def measured(name: str, candidate: PreferenceModel) -> Evaluation:
+        with console.status(f"cross-validating {name}"):
+            return cross_validate(candidate, judged, folds=folds, by=keys, seed=seed, name=name)
+
+    final = options.composed(features, None, seed)
+    evaluations = [measured("one model for all", final)]
+    population = options.population or (PerGroup(groups, unseen="shared") if groups else None)
+    if population is not None:
+        final = options.composed(features, population, seed)
+        name = f"a model for each {groups}" if options.population is None else type(population).__name__
+        # The model that is kept stands first.
+        evaluations.insert(0, measured(name, final))
+    for evaluation in evaluations:
+        console.print(evaluation.table())
+    if len(evaluations) > 1:
+        console.print(compared(evaluations).table())
+
+    curve = None
+    if learning:
+        with console.status("drawing the learning curve"):
+            curve = learning_curve(final, judged, folds=folds, seed=seed, name=evaluations[0].model)
+    with console.status("fitting to all judgments"):
+        final.fit(judged)
+        final.save(folder.path / MODEL)
+        explaining = explaining_model(judged, population, seed)
+    metrics: dict[str, Any] = {
+        "models": [evaluation.to_dict() for evaluation in evaluations],
+        "differences": [d.to_dict() for d in compared(evaluations).differences],
+        "learning_curve": curve.to_dict() if curve else None,
+        "description": description.to_dict(),
+        "problems": [problem.to_dict() for problem in problems],
+    }
+    folder.write_json(METRICS, metrics)
+    report = Report(
+        title=f"Preference model: {folder.path.name}",
+        evaluations=evaluations,
+        description=description,
+        reading=preferences.reading,
+        coefficients=explaining.coefficients() if explaining else (),
+        explained_by="a linear model on text statistics alone" if explaining else "",
+        learning=curve,
+        problems=problems,
+        reproduction=reproduction(folder),
+    )
+    path = write_report(folder.path / REPORT, report)
+    console.print(f"wrote {path}, {folder.path / METRICS} and the model in {folder.path / MODEL}")
+    return folder
+
+
+def explaining_model(preferences: Preferences, population: Population | None, seed: int) -> PreferenceModel | None:
+    """A linear model on features that a person can name, to say what drives preferences; None without text."""
+    if not preferences.pairs().options.have_text:
+        return None
+    return PreferenceModel(TextStatistics(), population=population, seed=seed).fit(preferences)
+
+
+def default_features(preferences: Preferences, console: Console) -> Encoder:
+    """Features that suit the options: of their text where they have any, of their names where they have none."""
+    pairs = preferences.pairs()
+    if len(pairs) == 0:
+        raise InputError(
+            "these judgments put no two options in order, so there is nothing to fit; "
+            "if they rate options, say which aspect counts with --rating"
+        )
+    if pairs.options.have_text:
+        console.print("features: sentence embeddings and text statistics of each option")
+        return Concat([SentenceEncoder(), TextStatistics()])
+    console.print("features: an indicator for each option, for they are known only by name")
+    return OneHot()
+
+
+def reproduction(folder: RunFolder) -> Reproduction:
+    """How to do the run in this folder again."""
+    record = folder.read_json(ENVIRONMENT)
+    versions = {"python": record["python"], "platform": record["platform"], **record["packages"]}
+    return Reproduction(
+        command=record["command"],
+        seed=record["seed"],
+        fingerprint=record["data_fingerprint"],
+        config=folder.config,
+        versions=versions,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
