@@ -19,7 +19,7 @@ from llull.judgments.record import context_id
 
 
 @given(many(max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_counts_equal_a_plain_count(judgments):
     found = Preferences.from_judgments(judgments).describe()
     assert found.judgments == len(judgments)
@@ -51,7 +51,7 @@ def test_counts_equal_a_plain_count(judgments):
 
 
 @given(many(max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_sides_and_lengths_equal_a_plain_count(judgments):
     longer, shown, listed, ties, pairs = [], [], [], 0, 0
     for j in judgments:
@@ -83,7 +83,7 @@ def test_sides_and_lengths_equal_a_plain_count(judgments):
 
 
 @given(many(max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_description_prints_and_is_json(judgments):
     found = Preferences.from_judgments(judgments).describe()
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["judgments"] == len(judgments)

@@ -141,7 +141,7 @@ def test_respelled_contexts_are_found():
 
 
 @given(many(max_size=10))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_plain_counts_over_generated_judgments(judgments):
     found = {p.kind: p for p in Preferences.from_judgments(judgments).problems()}
 

@@ -31,7 +31,7 @@ def meaning(judgment: Judgment) -> object:
 
 
 @given(many(max_size=8), st.integers(0, 1000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_everything_that_names_an_option_follows_it(judgments, seed):
     preferences = Preferences.from_judgments(judgments)
     shuffled = preferences.shuffle_sides(seed)

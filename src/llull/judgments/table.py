@@ -174,17 +174,17 @@ class _Columns:
 
     def batch(self) -> pa.RecordBatch:
         ratings = pa.StructArray.from_arrays(
-            [pa.array(self.rating_fields[field.name], field.type) for field in RATING], fields=list(RATING)
+            [_column(self.rating_fields[field.name], field.type) for field in RATING], fields=list(RATING)
         )
         tiers = self.tier_members.wrap(pa.array(self.tier_indexes, pa.int32()))
-        scalars = {name: pa.array(values, SCHEMA.field(name).type) for name, values in self.scalars.items()}
+        scalars = {name: _column(values, SCHEMA.field(name).type) for name, values in self.scalars.items()}
         columns: dict[str, pa.Array] = {
-            "id": pa.array(self.ids, pa.string()),
-            "context_id": pa.array(self.context_ids, pa.string()),
+            "id": _texts(self.ids),
+            "context_id": _texts(self.context_ids),
             "context": self.context.array(),
             "options": self.options.array(),
             "ranking": self.tiers.wrap(tiers),
-            "verdict": pa.array(self.verdicts, pa.string()),
+            "verdict": _texts(self.verdicts),
             "shown": self.shown.wrap(pa.array(self.shown_indexes, pa.int32())),
             "ratings": self.ratings.wrap(ratings),
             "groups": self.groups.array(),
@@ -222,9 +222,7 @@ class _MediaColumns:
         self.lists.close(len(self.types))
 
     def array(self) -> pa.Array:
-        values = pa.StructArray.from_arrays(
-            [pa.array(self.types, pa.string()), pa.array(self.uris, pa.string())], names=["type", "uri"]
-        )
+        values = pa.StructArray.from_arrays([_texts(self.types), _texts(self.uris)], names=["type", "uri"])
         return self.lists.wrap(values)
 
 
@@ -244,7 +242,7 @@ class _MessageColumns:
 
     def array(self) -> pa.Array:
         values = pa.StructArray.from_arrays(
-            [pa.array(self.roles, pa.string()), pa.array(self.contents, pa.string()), self.media.array()],
+            [_texts(self.roles), _texts(self.contents), self.media.array()],
             names=["role", "content", "media"],
         )
         return self.lists.wrap(values)
@@ -273,12 +271,12 @@ class _OptionColumns:
     def array(self) -> pa.Array:
         values = pa.StructArray.from_arrays(
             [
-                pa.array(self.ids, pa.string()),
+                _texts(self.ids),
                 self.messages.array(),
                 self.media.array(),
-                pa.array(self.sources, pa.string()),
+                _texts(self.sources),
                 pa.array(self.parents, pa.int32()),
-                pa.array(self.followups, pa.string()),
+                _texts(self.followups),
             ],
             names=[field.name for field in OPTION],
         )
@@ -298,10 +296,22 @@ class _EntryColumns:
         self.lists.close(len(self.keys))
 
     def array(self) -> pa.Array:
-        values = pa.StructArray.from_arrays(
-            [pa.array(self.keys, pa.string()), pa.array(self.values, pa.string())], names=["key", "value"]
-        )
+        values = pa.StructArray.from_arrays([_texts(self.keys), _texts(self.values)], names=["key", "value"])
         return self.lists.wrap(values)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    return _texts(values) if kind == pa.string() else pa.array(values, kind)
+
+
+def _texts(values: list[Any]) -> pa.Array:
+    """Texts as Arrow holds them: half a surrogate pair, which UTF-8 cannot spell, becomes the sign U+FFFD."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        # Joined first, so that two halves that JSON wrote apart make their character again.
+        whole = [v if v is None else v.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for v in values]
+        return pa.array(whole, pa.string())
 
 
 def _tag_text(value: Any) -> str:

@@ -52,6 +52,11 @@ class Options:
         """[m] models or authors."""
         return self._take("source").to_pylist()
 
+    @property
+    def have_text(self) -> bool:
+        """Whether any option has a message; if none has, options are known by name or by media only."""
+        return bool((lists(pa.chunked_array([self._take("messages")])).length > 0).any())
+
     def texts(self) -> list[str]:
         """[m] each option as plain text; the source's name where an option has no text."""
         texts = _join_messages(self._take("messages"), with_roles=False)
@@ -208,7 +213,7 @@ def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = Non
 
     Args:
         rating: make the pairs from ratings under this aspect instead of from rankings; ``strength`` is
-            then the difference of the two values.
+            then the difference of the two values. Of several ratings of one option, the best counts.
         group: a key for ``group``: one of the judgments' groups, a column or a tag.
         share_weight: divide the weight of a judgment among its pairs, so that a ranking of ten
             options weighs as much as one of two.
@@ -216,7 +221,7 @@ def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = Non
     found, unit = options(table)
     option_start = lists(table["options"]).start
     slots = _ranked_slots(table) if rating is None else _rated_slots(table, rating)
-    first, second, per_judgment = _all_pairs(slots.row, len(table))
+    first, second, per_judgment = all_pairs(slots.row, len(table))
     row = slots.row[first]
     at_first = option_start[row] + slots.option[first]
     at_second = option_start[row] + slots.option[second]
@@ -256,7 +261,7 @@ def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = Non
 def winner_listed_first(table: pa.Table) -> np.ndarray:
     """For each pair of `pairs`, whether its judgment lists the winner before the loser: bool [n]."""
     slots = _ranked_slots(table)
-    first, second, _ = _all_pairs(slots.row, len(table))
+    first, second, _ = all_pairs(slots.row, len(table))
     return slots.option[first] < slots.option[second]
 
 
@@ -317,26 +322,26 @@ def ratings(table: pa.Table, aspect: str | None = None) -> Ratings:
 
 
 def trees(table: pa.Table) -> Trees:
-    """Which option continues which: by the ``parent`` a source names, or because the messages of one
-    option after its context are the whole context of another.
+    """Which option continues which: by the ``parent`` a source names first, or because the messages of one
+    option after its context are the whole context of another. Where edits undo one another, the first is the root.
     """
     found, unit = options(table)
     flat = lists(table["options"])
     parent = np.full(len(found), -1, np.int64)
     named = integers(flat.field("parent"))
     has_parent = np.flatnonzero(named >= 0)
-    parent[unit[has_parent]] = unit[flat.start[flat.row[has_parent]] + named[has_parent]]
+    child, above = unit[has_parent], unit[flat.start[flat.row[has_parent]] + named[has_parent]]
+    # An edit that changes nothing is the same option. Written backwards, the first of several parents stays.
+    changed = np.flatnonzero(child != above)[::-1]
+    parent[child[changed]] = above[changed]
 
     before, after = _conversation_hashes(table, found)
-    starts_at = pa.array(before)
-    place = pc.index_in(starts_at, value_set=pa.array(after)).to_numpy(zero_copy_only=False)
-    linked = ~np.isnan(place) if place.dtype.kind == "f" else np.ones(len(place), bool)
-    linked &= parent < 0
-    candidates = np.where(linked, np.nan_to_num(place), -1).astype(np.int64)
-    # An option with no text leaves its conversation as it was, and must not become its own parent.
-    linked &= candidates != np.arange(len(found))
-    parent[linked] = candidates[linked]
-    return _climb(parent, found)
+    # An option without messages leaves its conversation as it was: nothing continues it.
+    said = np.flatnonzero(lists(flat.field("messages")).length[flat.start[found.row] + found.position] > 0)
+    place = integers(pc.index_in(pa.array(before), value_set=pa.array(after[said])))
+    linked = (parent < 0) & (place >= 0)
+    parent[linked] = said[place[linked]]
+    return _climb(_without_circles(parent), found)
 
 
 def judgment_rows(table: pa.Table, rows: np.ndarray) -> list[Judgment]:
@@ -375,13 +380,17 @@ def _rated_slots(table: pa.Table, aspect: str) -> _Slots:
     option = integers(given.field("option"))[kept]
     order = np.lexsort((option, -value, row))
     row, value, option = row[order], value[order], option[order]
+    # An option rated twice is not to be compared with itself: its best rating counts.
+    counted = np.zeros(len(row), bool)
+    counted[number(row * (int(option.max(initial=0)) + 1) + option)[1]] = True
+    row, value, option = row[counted], value[counted], option[counted]
     starts_tier = np.ones(len(row), bool)
     starts_tier[1:] = (row[1:] != row[:-1]) | (value[1:] != value[:-1])
     tier = np.cumsum(starts_tier).astype(np.int32)
     return _Slots(row, option, tier, value)
 
 
-def _all_pairs(row: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def all_pairs(row: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of slots within a row, and the number of pairs of each row.
 
     Rows with equally many slots are handled together, so the loop runs over sizes and not over rows.
@@ -435,7 +444,10 @@ def _conversation_hashes(table: pa.Table, found: Options) -> tuple[np.ndarray, n
 
 
 def _spoken(messages: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(pc.struct_field(messages, "role"), pc.struct_field(messages, "content"), "\x00")
+    media = lists(pc.struct_field(messages, "media"))
+    uris = pa.ListArray.from_arrays(pa.array(media.start, pa.int32()), _combine(media.field("uri")))
+    said = (_combine(pc.struct_field(messages, name)) for name in ("role", "content"))
+    return pa.chunked_array([pc.binary_join_element_wise(*said, pc.binary_join(uris, "\x00"), "\x00")], pa.string())
 
 
 def _roll(state: np.ndarray, codes: np.ndarray, start: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -449,14 +461,29 @@ def _roll(state: np.ndarray, codes: np.ndarray, start: np.ndarray, which: np.nda
     return state
 
 
+def _without_circles(parent: np.ndarray) -> np.ndarray:
+    """Make the first option of each circle of parents a root: one edit may undo another."""
+    top = len(parent)
+    ancestor = np.append(np.where(parent < 0, top, parent), top)
+    # Each doubling jumps twice as far; past the longest chain, only members of circles are still reached.
+    for _ in range(top.bit_length()):
+        ancestor = ancestor[ancestor]
+    parent = parent.copy()
+    for member in np.unique(ancestor[ancestor < top]):
+        circle = [int(member)]
+        while parent[circle[-1]] >= 0 and parent[circle[-1]] != member:
+            circle.append(int(parent[circle[-1]]))
+        if parent[circle[-1]] == member:
+            parent[min(circle)] = -1
+    return parent
+
+
 def _climb(parent: np.ndarray, found: Options) -> Trees:
     depth = np.zeros(len(parent), np.int32)
     root = np.arange(len(parent))
     above = parent.copy()
     while (climbing := np.flatnonzero(above >= 0)).size:
         depth[climbing] += 1
-        if depth.max() > len(parent):
-            raise ValueError("options name each other as parents in a circle")
         root[climbing] = above[climbing]
         above[climbing] = parent[above[climbing]]
     return Trees(parent.astype(np.int32), depth, root.astype(np.int32), found)
