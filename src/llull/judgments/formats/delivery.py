@@ -31,7 +31,7 @@ def _convert(row: Row, beside: Beside) -> Iterator[Judgment]:
         ranking=[list(tier) for tier in ranking],
         annotator_kind="human",
         tags={"condition": condition},
-        id=f"delivery/{condition}/{row.take('index')}",
+        id=f"delivery/{condition}/{row.fields['index']}",
     )
 
 
