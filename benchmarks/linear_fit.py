@@ -72,8 +72,8 @@ def main() -> None:
     theirs = time.perf_counter() - start
 
     values = [objective.value_and_gradient(w)[0] for w in (part.weights, theirs_weights)]
-    print(f"{asked.pairs:,} pairs x {asked.features} features, l2 chosen {part.l2:.3g} of {len(part.path)} strengths tried")
-    print(f"whole fit, with choice of l2, Laplace and clustered covariance: {ours:.2f} s (target {TARGET_SECONDS:.0f} s)")
+    print(f"{asked.pairs:,} pairs x {asked.features} features, l2 {part.l2:.3g} of {len(part.path)} tried")
+    print(f"choice of l2, fit, Laplace and clustered covariance: {ours:.2f} s (target {TARGET_SECONDS:.0f} s)")
     print(f"one fit at that l2: {ours_once:.2f} s in {once.steps} steps; scikit-learn newton-cholesky: {theirs:.2f} s")
     print(f"ratio of one fit, scikit-learn / llull: {theirs / ours_once:.2f}")
     print(f"objective, llull minus scikit-learn: {values[0] - values[1]:.3g}")

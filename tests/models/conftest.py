@@ -7,28 +7,32 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from llull.encoders import Encoder
 from llull.judgments import Judgment, Preferences, named_option, prompt
 from llull.judgments.views import Options
 
 
-class Table:
+class Table(Encoder):
     """Features that are looked up by the option's name."""
 
     def __init__(self, names: Sequence[str], rows: np.ndarray, labels: Sequence[str] | None = None) -> None:
         self.place = {name: i for i, name in enumerate(names)}
         self.rows = np.asarray(rows, np.float32)
-        self.names = tuple(labels or (f"f{j}" for j in range(self.rows.shape[1])))
-        self.described = self.names
-        self.fingerprint = f"table of {self.rows.shape}"
+        self.labels = tuple(labels or (f"f{j}" for j in range(self.rows.shape[1])))
 
-    def fit(self, options: Options) -> Table:
-        return self
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.labels
 
-    def encode(self, options: Options) -> np.ndarray:
+    @property
+    def fingerprint(self) -> str:
+        return f"table of {float(self.rows.sum())}"
+
+    def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         return self.rows[[self.place[source] for source in options.sources]]
 
-    def to_config(self) -> dict:
-        return {"encoder": "Table", "names": list(self.place), "rows": self.rows.tolist()}
+    def config(self) -> dict:
+        return {"names": list(self.place), "rows": self.rows.tolist()}
 
 
 class World:
@@ -71,3 +75,8 @@ def simulated(
 @pytest.fixture
 def simulate():
     return simulated
+
+
+@pytest.fixture
+def world():
+    return World

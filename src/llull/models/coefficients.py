@@ -19,7 +19,7 @@ class Coefficient:
     """The group or annotator; None for the shared part."""
     feature: str
     described: str
-    """What the feature measures."""
+    """What it measures, which is what its name says; empty where the name means nothing to a person."""
     coefficient: float
     """Change of the log-odds for one scale of the feature."""
     error: float

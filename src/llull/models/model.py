@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from llull.encoders import Encoder
 from llull.errors import InputError
 from llull.judgments import Preferences
 from llull.judgments.views import Options, Pairs
@@ -22,9 +23,6 @@ from llull.models.links import Link, Logistic
 from llull.models.populations import Population, Shared
 from llull.models.populations.population import Membership, Parts
 from llull.models.votes import Scaling, Votes, only_used
-
-if TYPE_CHECKING:
-    from llull.encoders import Encoder
 
 
 class PreferenceModel:
@@ -45,7 +43,7 @@ class PreferenceModel:
         population: whose weights they are.
         l2: strength of the penalty; None chooses it by the loss on a fifth of the contexts, for each fit by itself.
             With 0 there is no prior, and a fit without a finite optimum is an error.
-        standardize: whether to divide features by their scale. By default all but the indicators of
+        standardize: whether to divide features by their scale. By default all but indicators, such as those of
             `OneHot`, where it would shrink a rare item less than a frequent one.
         seed: of every random choice.
 
@@ -84,7 +82,7 @@ class PreferenceModel:
     parts_: Parts
     scaling_: Scaling
     names_: tuple[str, ...]
-    described_: tuple[str, ...]
+    described_: tuple[bool, ...]
     probe_: saving.Probe
 
     def fit(self, preferences: Preferences | Pairs) -> PreferenceModel:
@@ -102,8 +100,11 @@ class PreferenceModel:
             )
         self.features.fit(pairs.options)
         encoded = self._encode(pairs.options)
-        self.names_, self.described_ = tuple(self.features.names), tuple(self.features.described)
-        divide = type(self.features).__name__ != "OneHot" if self.standardize is None else self.standardize
+        self.names_ = tuple(self.features.names)
+        self.described_ = tuple(np.asarray(self.features.described, bool).tolist())
+        divide = ~self.features.indicators
+        if self.standardize is not None:
+            divide = np.full(len(divide), self.standardize)
         self.scaling_ = Scaling.measure(encoded, pairs, pairs.weight, divide)
         rows = self.scaling_.apply(encoded)
         membership = self.population.membership(pairs)
@@ -222,7 +223,7 @@ class PreferenceModel:
         names = self.head.names(self.names_)
         if names is None:
             raise InputError(f"the weights of the head {type(self.head).__name__} have no names; use the Linear head")
-        described = self.described_ if len(self.described_) == len(names) else ("",) * len(names)
+        described = tuple(name if known else "" for name, known in zip(names, self.described_, strict=True))
         return coefficient_table(self.parts_, names, described, level)
 
     def save(self, folder: str | Path) -> Path:

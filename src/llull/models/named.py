@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from llull.encoders import Encoder
 from llull.models.heads import Head
 from llull.models.links import DavidsonTies, Logistic
 from llull.models.model import PreferenceModel
 from llull.models.populations import Population
-
-if TYPE_CHECKING:
-    from llull.encoders import Encoder
 
 
 def BradleyTerry(

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
+from llull.encoders import encoder_from_config
 from llull.errors import InputError
 from llull.models import heads, links, populations
 from llull.models.fitting.part import Part
@@ -110,7 +111,6 @@ def load_model(folder: str | Path) -> PreferenceModel:
     Raises:
         InputError: a file is missing, damaged or from another version, or the probe's probabilities differ.
     """
-    from llull.encoders import encoder_from_config
     from llull.models.model import PreferenceModel
 
     folder = Path(folder)

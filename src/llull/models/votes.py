@@ -69,19 +69,17 @@ class Scaling:
     """float64 [d], positive; 1 for a feature that never differs within a pair."""
 
     @classmethod
-    def measure(cls, features: np.ndarray, pairs: Pairs, weight: np.ndarray, divide: bool) -> Scaling:
-        """Measure centers, and scales if ``divide``, over these pairs of rows of ``features`` [m, d]."""
+    def measure(cls, features: np.ndarray, pairs: Pairs, weight: np.ndarray, divide: np.ndarray) -> Scaling:
+        """Measure over these pairs of rows of ``features`` [m, d]; the scale is 1 where ``divide`` [d] is False."""
         total = float(weight.sum())
         shown = np.bincount(pairs.winner, weight, len(features)) + np.bincount(pairs.loser, weight, len(features))
         center = (shown @ features.astype(np.float64)) / (2 * total)
-        if not divide:
-            return cls(center, np.ones(features.shape[1]))
         square = np.zeros(features.shape[1])
         for block in blocks(len(pairs), features.shape[1]):
             gap = features[pairs.winner[block]].astype(np.float64) - features[pairs.loser[block]]
             square += weight[block] @ (gap * gap)
         scale = np.sqrt(square / (2 * total))
-        return cls(center, np.where(scale > 0, scale, 1.0))
+        return cls(center, np.where((scale > 0) & divide, scale, 1.0))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Features [m, d] as float64 in units of their scales."""

@@ -15,9 +15,10 @@ the shared block is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr
+from scipy.linalg import cho_factor, cho_solve
 
 from llull.models.fitting.newton import Solution, minimize
 from llull.models.fitting.weights import TOLERANCE, Factor, weighted_gram
@@ -53,7 +54,7 @@ class DeviationObjective:
         self.contrasts, self.link = contrasts[order], link
         self.tie, self.weight, self.member = votes.tie[order], votes.weight[order], votes.member[order]
         bounds = np.searchsorted(self.member, np.arange(members + 1))
-        self.slices = [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self.slices = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         self.loners = slice(0, int(bounds[0]))
         self.l2, self.shrinkage = l2, shrinkage
         self.columns, self.extra, self.members = contrasts.shape[1], len(link.parameter_names), members
@@ -121,7 +122,7 @@ class DeviationObjective:
     def evidence(self, curvature: _Arrow) -> list[np.ndarray]:
         """For each member a matrix E [r, p] with E^T E = X_a^T D X_a, r at most p."""
         scaled = [self._scaled(curvature, which)[0] for which in self.slices]
-        return [rows if len(rows) <= self.columns else qr(rows, mode="r")[0][: self.columns] for rows in scaled]
+        return [rows if len(rows) <= self.columns else np.linalg.qr(rows, mode="r") for rows in scaled]
 
     def fit(self, start: np.ndarray, curvature: _Arrow | None = None, tolerance: float = TOLERANCE) -> Solution[_Arrow]:
         """Minimize from ``start``."""
