@@ -5,6 +5,7 @@ from html import unescape
 import pytest
 from sample_report import bare, sample
 
+from llull.encoders.statistics import STATISTICS
 from llull.evaluate import compared, lead_over_rule
 from llull.report import Report
 from llull.report.sections import (
@@ -82,6 +83,14 @@ def test_quality_shows_the_numbers_of_the_evaluation(report):
     assert f"{report.main.overall.n_ties} of {report.main.overall.n_pairs} pairs are ties" in text_of(markup)
 
 
+def test_quality_shows_differences_from_the_side_of_the_main_model(report):
+    table = quality.section(report).split("Is one model enough?")[1]
+    change = next(d for d in compared(report.evaluations).differences if d.metric == "accuracy" and d.by == "").change
+    row = cells(table, "All pairs")
+    assert row[1:4] == ["shared", "each <i>", f"+{-100 * change.value:.1f}"]
+    assert row[4] == f"+{-100 * change.high:.1f} to +{-100 * change.low:.1f}"
+
+
 def test_quality_shows_every_rule_and_leaves_out_those_that_cannot_tell(report):
     markup = quality.section(report)
     for rule, parts in report.main.baselines.items():
@@ -124,11 +133,13 @@ def test_calibration_shows_every_stretch(report):
 
 def test_drivers_show_described_features_largest_first_and_groups_side_by_side(report):
     markup = drivers.section(report)
-    assert markup.index("length") < markup.index("lists")
+    assert markup.index("characters") < markup.index("a &amp; b")
     assert "dim 3" not in markup
-    assert "2 coefficients of features without a description are left out" in text_of(markup)
-    assert cells(markup, "length") == ["length", "characters & more", "0.75 (0.65 to 0.85)", "0.75 (0.65 to 0.85)"]
-    assert cells(markup, "Feature")[2:] == ["terse <b>", "talkative"]
+    assert "2 coefficients of features without a meaningful name are left out" in text_of(markup)
+    assert cells(markup, "characters")[:3] == ["characters", "0.75 (0.65 to 0.85)", "0.75 (0.65 to 0.85)"]
+    assert cells(markup, "Feature") == ["Feature", "terse <b>", "talkative", "What it measures"]
+    assert cells(markup, "characters")[3] == next(s.description for s in STATISTICS if s.name == "characters")
+    assert cells(markup, "a & b")[3] == ""
 
 
 def test_examples_are_the_surest_right_the_surest_wrong_and_the_undecided(report):

@@ -25,8 +25,8 @@ class Effect(Protocol):
         ...
 
     @property
-    def described(self) -> str:
-        """What it measures."""
+    def described(self) -> bool:
+        """Whether the feature's name means something to a person."""
         ...
 
     @property

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from llull.report.markup import Markup, element
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> Markup:
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text_columns: int = 1,
+    numbers: int | None = None,
+) -> Markup:
     """A table whose first column heads its rows.
 
     Args:
@@ -15,10 +22,13 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, t
         head: one word or few for each column.
         rows: texts or markup.
         text_columns: how many columns from the left hold text; the others hold numbers, set flush right.
+        numbers: how many columns of numbers follow those of text; any columns after them hold text again.
     """
 
+    last = None if numbers is None else text_columns + numbers
+
     def kind(column: int) -> str | None:
-        return None if column < text_columns else "n"
+        return "n" if text_columns <= column < (last or len(head)) else None
 
     heads = [element("th", name, scope="col", class_=kind(i)) for i, name in enumerate(head)]
     body = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from llull.evaluate import Estimate, Slice
 from llull.evaluate.evaluation import ALL
@@ -55,6 +56,11 @@ def points_interval(estimate: Estimate) -> str:
     if not math.isfinite(estimate.low):
         return "too few contexts for an interval"
     return f"{points(estimate.low)} to {points(estimate.high)}"
+
+
+def turned(difference: Estimate) -> Estimate:
+    """The difference of two models seen from the other one."""
+    return replace(difference, value=-difference.value, low=-difference.high, high=-difference.low)
 
 
 def part_name(part: Slice) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from llull.encoders.statistics import STATISTICS
 from llull.report.content import Effect, Report
 from llull.report.markup import Markup, element, joined
 from llull.report.plots import Mark, Row, dot_plot
@@ -16,7 +17,7 @@ _EVERYONE = "everyone"
 
 
 def section(report: Report) -> Markup | None:
-    """The largest standardized coefficients of features that say what they measure; None without any."""
+    """The largest standardized coefficients of features whose names mean something; None without any."""
     described = [effect for effect in report.coefficients if effect.described and math.isfinite(effect.coefficient)]
     if not described:
         return None
@@ -42,10 +43,10 @@ def _introduction(report: Report, features: int, undescribed: int) -> str:
     text = (
         f"Coefficients of {model}: how much the log-odds of being preferred change when an option has one standard "
         f"step more of a feature than the other, all else equal. Right of zero it is liked, left of it disliked. "
-        f"Shown are the largest of {counted(features, 'described feature')}."
+        f"Shown are the largest of {counted(features, 'named feature')}."
     )
     if undescribed:
-        text += f" {counted(undescribed, 'coefficient')} of features without a description are left out."
+        text += f" {counted(undescribed, 'coefficient')} of features without a meaningful name are left out."
     return text
 
 
@@ -74,6 +75,7 @@ def _plot(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: li
 
 def _table(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: list[str]) -> Markup:
     rows = []
+    meanings = {statistic.name: statistic.description for statistic in STATISTICS}
     for name in shown:
         effects = by_feature[name]
         cells = []
@@ -84,6 +86,8 @@ def _table(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: l
                 if effect
                 else "–"
             )
-        rows.append([name, next(iter(effects.values())).described, *cells])
-    head = ["Feature", "What it measures", *groups]
-    return table("Standardized coefficients with intervals", head, rows, text_columns=2)
+        rows.append([name, *cells, meanings.get(name, "")])
+    head = ["Feature", *groups, "What it measures"]
+    if not any(name in meanings for name in shown):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return table("Standardized coefficients with intervals", head, rows, numbers=len(groups))

@@ -16,6 +16,7 @@ from llull.report.wording import (
     percent_interval,
     points,
     points_interval,
+    turned,
 )
 
 _VAGUE = 1.0
@@ -71,7 +72,7 @@ def _comparisons(comparison: Comparison | None) -> list[str]:
         losses = [d.name for d in changes if d.by != ALL and d.verdict == whole.second]
         reached = percent(other.overall["accuracy"].value)
         # Differences are second minus first; the sentence is about the first.
-        change = f"{points(-whole.change.value)} points, {points(-whole.change.high)} to {points(-whole.change.low)}"
+        change = f"{points(turned(whole.change).value)} points, {points_interval(turned(whole.change))}"
         how = {whole.first: "better than", whole.second: "worse than"}.get(whole.verdict, "about as good as")
         line = f"It is {how} the model “{other.model}”, which reaches {reached} ({change})"
         if gains:

@@ -20,6 +20,7 @@ from llull.report.wording import (
     percent_interval,
     points,
     points_interval,
+    turned,
 )
 
 _MOST_PARTS = 24
@@ -133,13 +134,13 @@ def _compared(comparison: Comparison | None, shown: Sequence[Slice]) -> Markup |
                     part_name(part),
                     other.model,
                     accuracy.verdict or "no clear difference",
-                    points(accuracy.change.value),
-                    points_interval(accuracy.change),
-                    decimal(loss.change.value),
+                    points(turned(accuracy.change).value),
+                    points_interval(turned(accuracy.change)),
+                    decimal(turned(loss.change).value),
                 ]
             )
     head = ["Pairs of", "Compared with", "More accurate", "Accuracy, points", "Interval", "Log-loss"]
-    caption = f"Each other model minus {first.model}, pair by pair"
+    caption = f"{first.model} minus each other model, pair by pair"
     return joined(element("h3", "Is one model enough?"), table(caption, head, rows, text_columns=3))
 
 
