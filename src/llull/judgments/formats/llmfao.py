@@ -23,9 +23,8 @@ def _convert_crowd(row: Row, beside: Beside) -> Iterator[Judgment]:
 
 
 def _convert_judge(row: Row, beside: Beside) -> Iterator[Judgment]:
-    judgment = _battle(row, beside, row.text("file").split("-")[0], "model")
-    judgment.tags["source"] = row.text("file").removesuffix(".csv")
-    yield judgment
+    # The judge is named at the beginning of the file that its judgments came from.
+    yield _battle(row, beside, str(row.fields["file"]).split("-")[0], "model")
 
 
 def _battle(row: Row, beside: Beside, annotator: str, kind: AnnotatorKind) -> Judgment:
