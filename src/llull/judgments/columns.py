@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,12 @@ class Lists:
     """int64 [n + 1]"""
     values: pa.ChunkedArray
 
-    @property
+    @cached_property
     def length(self) -> np.ndarray:
         """int64 [n]: how many values each row holds."""
         return np.diff(self.start)
 
-    @property
+    @cached_property
     def row(self) -> np.ndarray:
         """int64 [number of values]: the row of each value."""
         return np.repeat(np.arange(len(self.start) - 1), self.length)

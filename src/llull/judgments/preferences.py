@@ -11,6 +11,7 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+from datasets.fingerprint import generate_random_fingerprint
 from datasets.table import InMemoryTable
 
 from llull.judgments import describing, diagnosing, rated_pairs, sides, splitting, views
@@ -65,8 +66,10 @@ class Preferences:
     @classmethod
     def from_table(cls, table: pa.Table) -> Preferences:
         """Wrap an Arrow table that has the columns of `llull.judgments.table.SCHEMA`."""
-        features = datasets.Features.from_arrow_schema(layout.SCHEMA)
-        return cls(datasets.Dataset(InMemoryTable(table), info=datasets.DatasetInfo(features=features)))
+        # Left to itself, ``datasets`` pickles the whole table to name it.
+        name = generate_random_fingerprint()
+        info = datasets.DatasetInfo(features=datasets.Features.from_arrow_schema(layout.SCHEMA))
+        return cls(datasets.Dataset(InMemoryTable(table), info=info, fingerprint=name))
 
     @classmethod
     def load(cls, path: str | Path) -> Preferences:
@@ -137,7 +140,8 @@ class Preferences:
     @staticmethod
     def concat(parts: Iterable[Preferences]) -> Preferences:
         """One set after another."""
-        return Preferences(datasets.concatenate_datasets([part.dataset for part in parts]))
+        joined = [part.dataset for part in parts]
+        return Preferences(datasets.concatenate_datasets(joined)) if joined else Preferences.from_judgments([])
 
     def labels(self, key: str) -> views.Labels:
         """Each judgment's value under a key: one of its groups, a column or a tag (see `Labels`)."""

@@ -246,7 +246,7 @@ def pairs(table: pa.Table, *, rating: str | None = None, group: str | None = Non
         side=side,
         weight=weight,
         strength=strength,
-        context=encode(table["context_id"]).codes[row],
+        context=found.context[unit[at_first]],
         annotator=annotators.codes[row],
         group=groups.codes[row],
         criterion=criteria.codes[row],
