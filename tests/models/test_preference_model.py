@@ -132,8 +132,8 @@ def test_a_tie_is_half_a_win_for_each(small):
         if len(judgment.ranking) == 2:
             halves.append(judgment)
             continue
-        for order in ([[0], [1]], [[1], [0]]):
-            halves.append(Judgment(judgment.options, judgment.context, ranking=order, weight=0.5))
+        both = ([[0], [1]], [[1], [0]])
+        halves.extend(Judgment(judgment.options, judgment.context, ranking=order, weight=0.5) for order in both)
     np.testing.assert_allclose(fitted(small, halves).coef_, tied.coef_, atol=1e-8)
 
 

@@ -122,7 +122,7 @@ class DeviationObjective:
     def evidence(self, curvature: _Arrow) -> list[np.ndarray]:
         """For each member a matrix E [r, p] with E^T E = X_a^T D X_a, r at most p."""
         scaled = [self._scaled(curvature, which)[0] for which in self.slices]
-        return [rows if len(rows) <= self.columns else np.linalg.qr(rows, mode="r") for rows in scaled]
+        return [rows if len(rows) <= self.columns else np.asarray(np.linalg.qr(rows, mode="r")) for rows in scaled]
 
     def fit(self, start: np.ndarray, curvature: _Arrow | None = None, tolerance: float = TOLERANCE) -> Solution[_Arrow]:
         """Minimize from ``start``."""
