@@ -60,6 +60,14 @@ def test_out_of_fold_probabilities_are_those_of_fits_by_hand(votes):
         np.testing.assert_allclose(found.prob[found.fold == fold], model.prob(model.pairs(test)))
 
 
+def test_a_part_of_a_set_is_cut_like_a_set_of_its_own(votes):
+    rows = np.arange(0, 360, 2)
+    part, own = votes.select(rows), Preferences.from_judgments([votes[int(row)] for row in rows])
+    cuts = [cross_validate(WordCount(), judgments, folds=3, seed=4).predictions for judgments in (part, own)]
+    np.testing.assert_array_equal(cuts[0].fold, cuts[1].fold)
+    np.testing.assert_allclose(cuts[0].prob, cuts[1].prob)
+
+
 def test_the_model_given_is_not_changed(votes):
     model = WordCount()
     cross_validate(model, votes, folds=2)

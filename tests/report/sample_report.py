@@ -89,7 +89,7 @@ def sample() -> Report:
     effects = [
         SimpleNamespace(member=m, feature=f, described=d, coefficient=c, low=c - 0.1, high=c + 0.1)
         for m in ("terse <b>", "talkative")
-        for f, d, c in (("characters", True, 0.75), ("a & b", True, -0.25), ("dim 3", False, 2.0))
+        for f, d, c in (("reading ease", True, 0.75), ("a & b", True, -0.25), ("dim 3", False, 2.0))
     ]
     return Report(
         title=f"Simulated {HOSTILE}",

@@ -133,12 +133,12 @@ def test_calibration_shows_every_stretch(report):
 
 def test_drivers_show_described_features_largest_first_and_groups_side_by_side(report):
     markup = drivers.section(report)
-    assert markup.index("characters") < markup.index("a &amp; b")
+    assert markup.index("reading ease") < markup.index("a &amp; b")
     assert "dim 3" not in markup
     assert "2 coefficients of features without a meaningful name are left out" in text_of(markup)
-    assert cells(markup, "characters")[:3] == ["characters", "0.75 (0.65 to 0.85)", "0.75 (0.65 to 0.85)"]
+    assert cells(markup, "reading ease")[:3] == ["reading ease", "0.75 (0.65 to 0.85)", "0.75 (0.65 to 0.85)"]
     assert cells(markup, "Feature") == ["Feature", "terse <b>", "talkative", "What it measures"]
-    assert cells(markup, "characters")[3] == next(s.description for s in STATISTICS if s.name == "characters")
+    assert cells(markup, "reading ease")[3] == next(s.description for s in STATISTICS if s.name == "reading ease")
     assert cells(markup, "a & b")[3] == ""
 
 

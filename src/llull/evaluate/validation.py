@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 
 import numpy as np
+import pyarrow as pa
 
 from llull.evaluate.baselines import Baseline, trivial_baselines
 from llull.evaluate.evaluation import Evaluation, Predictions
@@ -15,8 +16,6 @@ from llull.evaluate.scoring import clusters, measure, pair_labels
 from llull.judgments import Preferences
 from llull.judgments.splitting import folds as cut_folds
 from llull.judgments.views import Pairs
-
-_ROW = "evaluate:row"
 
 
 class Predictor(Protocol):
@@ -131,11 +130,13 @@ def cross_validate(
 
 def fold_of_judgments(preferences: Preferences, folds: int, seed: int) -> np.ndarray:
     """int64 [number of judgments]: the fold that holds each judgment out (see `llull.judgments.splitting.folds`)."""
-    # Folds are sets of judgments; a column with row numbers says where each came from.
-    numbered = Preferences(preferences.dataset.add_column(_ROW, np.arange(len(preferences))))
-    fold = np.empty(len(preferences), np.int64)
+    # Folds are sets of judgments. Rows are cut by what they hold and not by their ids, so an id can say its row.
+    table = preferences.table
+    rows = pa.array(np.arange(len(table))).cast(pa.string())
+    numbered = Preferences.from_table(table.set_column(table.schema.get_field_index("id"), "id", rows))
+    fold = np.empty(len(table), np.int64)
     for number, part in enumerate(cut_folds(numbered, folds, seed=seed)):
-        fold[part.test.table[_ROW].to_numpy()] = number
+        fold[part.test.table["id"].cast(pa.int64()).to_numpy()] = number
     return fold
 
 
