@@ -16,6 +16,7 @@ from datasets.table import InMemoryTable
 
 from llull.judgments import describing, diagnosing, rated_pairs, sides, splitting, views
 from llull.judgments import table as layout
+from llull.judgments import trees as continuing
 from llull.judgments.record import Judgment
 
 if TYPE_CHECKING:
@@ -167,9 +168,9 @@ class Preferences:
         """Thumbs: the ratings under aspect ``accept``, with value 0 or 1."""
         return views.ratings(self.table, "accept")
 
-    def trees(self) -> views.Trees:
-        """Options that continue one another; see `llull.judgments.views.trees`."""
-        return views.trees(self.table)
+    def trees(self) -> continuing.Trees:
+        """Options that continue one another; see `llull.judgments.trees.trees`."""
+        return continuing.trees(self.table)
 
     def split(
         self,
