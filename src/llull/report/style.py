@@ -19,7 +19,7 @@ body {
   font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   font-variant-numeric: tabular-nums; overflow-wrap: break-word;
 }
-.page { max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
+.page { max-width: 50rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
 h1 { font-size: 1.85rem; line-height: 1.2; letter-spacing: -0.015em; font-weight: 650; margin: 0 0 0.4rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; letter-spacing: -0.01em; font-weight: 650; margin: 0 0 0.9rem; }
 h3 { font-size: 1rem; font-weight: 650; margin: 2.2rem 0 0.6rem; }
@@ -52,7 +52,7 @@ th, td {
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; min-width: 8.5rem; }
-td:not(.n) { min-width: 8rem; }
+td:not(.n) { min-width: 6rem; }
 td.n, th.n { text-align: right; white-space: nowrap; }
 figure { margin: 1.4rem 0 2rem; }
 figcaption { margin-top: 0.7rem; max-width: 40rem; }
@@ -96,6 +96,9 @@ pre {
 }
 code { font: 0.875em ui-monospace, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 footer { margin-top: 4rem; color: var(--quiet); font-size: 0.875rem; }
+@media (min-width: 52rem) {
+  tbody th { min-width: 11rem; }
+}
 @media (max-width: 34rem) {
   .page { padding: 1.75rem 1rem 3.5rem; }
   h1 { font-size: 1.5rem; }
