@@ -83,7 +83,8 @@ def _option(row: Row, name: str, argument: dict[str, Any] | None) -> Option:
 
 def _context(row: Row, beside: Beside, argument: dict[str, Any] | None) -> list[Message]:
     """The debate and the side that both arguments take; the name of the side where the debate is not beside."""
-    side = row.fields.get("debate_side")
+    # ConvArg2 names three of the sides differently, so the argument's own word for its side comes first.
+    side = argument["debate_side"] if argument else row.fields.get("debate_side")
     debate = beside.table("convarg1_debates", "debate_side").get(side)
     if debate is None:
         return prompt(str(side))
