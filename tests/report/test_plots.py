@@ -63,5 +63,11 @@ def test_reliability_leaves_out_stretches_with_few_contexts():
     assert x == pytest.approx([4.0, 44.0])
 
 
+def test_reliability_of_few_contexts_shows_all_stretches():
+    drawn = reliability_plot([found(0.52, 0.5, 9), found(0.72, 0.7, 8)], "described")
+    assert drawn.count("<circle") == 2
+    assert "in the table only" not in drawn
+
+
 def test_reliability_of_nothing_is_an_empty_plot():
     assert reliability_plot([], "described").count("<circle") == 0

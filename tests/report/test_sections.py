@@ -72,6 +72,12 @@ def test_headline_of_the_worse_model_says_that_it_is_worse_and_no_better_than_a_
     assert "No better than a coin for community terse <b>" in said
 
 
+def test_headline_trusts_probabilities_only_if_they_come_true(report):
+    # Its mean confidence is far below its accuracy, though the calibration slope alone would pass.
+    assert report.main.overall["overconfidence"].high < 0
+    assert "less sure than it could be" in text_of(headline.section(report))
+
+
 def test_quality_shows_the_numbers_of_the_evaluation(report):
     markup = quality.section(report)
     for part in report.main.slices:

@@ -15,6 +15,8 @@ from llull.report.wording import chance, count, counted, decimal, listed, percen
         (points(0.074), "+7.4"),
         (points(-0.074), "−7.4"),
         (decimal(-0.5, 2), "−0.50"),
+        (decimal(-0.0001, 2), "0.00"),
+        (points(-1e-9), "+0.0"),
         (decimal(math.inf), "–"),
         (count(46129), "46,129"),
         (counted(1, "pair"), "1 pair"),

@@ -85,7 +85,9 @@ def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
     Stretches of confidence with few contexts have intervals so wide that they would hide the others, and are left out.
     """
     total = sum(b.correct.n for b in curve) or 1
-    curve = [b for b in curve if b.correct.clusters >= ENOUGH_CONTEXTS]
+    told = [b for b in curve if b.correct.clusters >= ENOUGH_CONTEXTS]
+    left_out = len(told) >= 2 and len(told) < len(curve)
+    curve = told if left_out else curve
     lows = [b.correct.low if math.isfinite(b.correct.low) else b.correct.value for b in curve]
     low = min(0.5, math.floor(min(lows, default=0.5) * 10) / 10)
     drawn = [
@@ -118,9 +120,10 @@ def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
     plot = element("svg", *drawn, role="img", aria_label=described, width="100%", height="100%")
     caption = (
         "Up: how often the option that the model prefers was preferred. Across: the model's confidence in it. A "
-        "perfectly calibrated model lies on the dashed line. Bars at the bottom: share of pairs. Stretches with fewer "
-        f"than {ENOUGH_CONTEXTS} contexts are in the table only."
+        "perfectly calibrated model lies on the dashed line. Bars at the bottom: share of pairs."
     )
+    if left_out:
+        caption += f" Stretches with fewer than {ENOUGH_CONTEXTS} contexts are in the table only."
     return _figure(plot, caption, None, class_="plot square")
 
 

@@ -36,12 +36,14 @@ def chance(prob: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points, with its sign."""
-    return f"{100 * difference:+.1f}".replace("-", "−") if math.isfinite(difference) else UNKNOWN
+    rounded = round(100 * difference, 1) if math.isfinite(difference) else math.nan
+    # Adding 0.0 turns minus zero into zero.
+    return f"{rounded + 0.0:+.1f}".replace("-", "−") if math.isfinite(rounded) else UNKNOWN
 
 
 def decimal(number: float, places: int = 3) -> str:
     """A number with a fixed number of decimals; a dash where unknown."""
-    return f"{number:.{places}f}".replace("-", "−") if math.isfinite(number) else UNKNOWN
+    return f"{round(number, places) + 0.0:.{places}f}".replace("-", "−") if math.isfinite(number) else UNKNOWN
 
 
 def percent_interval(estimate: Estimate) -> str:

@@ -111,9 +111,10 @@ def _confidence(found: Evaluation) -> str | None:
     slope = found.overall["calibration_slope"]
     if not slope.high - slope.low < _VAGUE:
         return None
-    if slope.high < 1:
+    over = found.overall["overconfidence"]
+    if over.low > 0 or (_holds(over, 0.0) and slope.high < 1):
         judged = "It is surer than it should be"
-    elif slope.low > 1:
+    elif over.high < 0 or slope.low > 1:
         judged = "It is less sure than it could be"
     else:
         judged = "Its probabilities can be taken at face value"
