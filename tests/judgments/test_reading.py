@@ -116,6 +116,15 @@ def test_a_format_named_before_the_path(tmp_path):
     assert winners(read(f"trl:{path}")) == winners(read(path, format="trl")) == winners(read(path))
 
 
+def test_a_format_named_before_a_folder_passes_over_its_auxiliary_files(tmp_path):
+    put_lines(tmp_path / "jokes.jsonl", [{"item": "j1", "text": "A man visits the doctor."}])
+    put_lines(tmp_path / "ratings.jsonl", [{"user": "u1", "ratings": {"j1": 2.5}}])
+    preferences = read(f"jester:{tmp_path}")
+    assert preferences[0].options[0].text == "A man visits the doctor."
+    assert preferences.reading is not None
+    assert list(preferences.reading.skipped) == [str(tmp_path / "jokes.jsonl")]
+
+
 @pytest.mark.parametrize("source", ["hh-rlfh:{}", "{}"])
 def test_an_unknown_format_gets_the_nearest_known_name(tmp_path, source):
     path = put_lines(tmp_path / "votes.jsonl", PAIRS)

@@ -78,6 +78,8 @@ def open_as(path: Path, known: Format) -> NumberedRows:
     ahead, sample = _look_ahead(rows)
     lacking = known.fields - {key for row in sample for key in row}
     if sample and lacking:
+        if path.name.split(".")[0] in known.auxiliary:
+            raise _auxiliary(str(path), known)
         raise InputError(
             f"{path}: it lacks the column{_s(lacking)} {_names(lacking)} of {known.name}; it has {_names(sample[0])}"
         )
@@ -128,8 +130,7 @@ def unrecognized(where: str, stem: str, sample: list[dict[str, Any]]) -> Unrecog
     """The error that says what the nearest format would have needed."""
     for known in known_formats().values():
         if stem in known.auxiliary:
-            message = f"{where}: this file holds no judgments; it is read along with those of {known.title}"
-            return Unrecognized(message, auxiliary=True)
+            return _auxiliary(where, known)
     columns = set(sample[0])
     almost = [known for known in known_formats().values() if 2 * len(known.fields & columns) >= len(known.fields) > 0]
     near = max(almost, key=lambda known: len(known.fields & columns) / len(known.fields), default=None)
@@ -142,6 +143,11 @@ def unrecognized(where: str, stem: str, sample: list[dict[str, Any]]) -> Unrecog
         f"{where}: no known format has the columns {_names(sample[0])}{hint}; name a format (FORMAT:path) "
         "or say which column is which (columns=...)"
     )
+
+
+def _auxiliary(where: str, known: Format) -> Unrecognized:
+    message = f"{where}: this file holds no judgments; it is read along with those of {known.title}"
+    return Unrecognized(message, auxiliary=True)
 
 
 def _loaders(path: Path) -> list[Any]:
