@@ -177,18 +177,22 @@ def _convert(rows: list[Row], convert: Callable[[], Converted]) -> Iterator[tupl
 
 def _mistyped(judgment: Judgment) -> str | None:
     """Say what is not of the type of the record's columns; one such value would fail a whole batch of them."""
-    options = judgment.options
-    if any(type(m.content) is not str or type(m.role) is not str for m in judgment.context):
-        return "its context is not text"
-    if any(type(m.content) is not str or type(m.role) is not str for option in options for m in option.messages):
-        return "an option is not text"
-    if any(type(option.id) is not str or type(option.source) not in _TEXT_OR_NONE for option in options):
-        return "the name of an option is not text"
+    # Plain loops: generator expressions would take twice as long, for every judgment that is read.
+    for message in judgment.context:
+        if type(message.content) is not str or type(message.role) is not str:
+            return "its context is not text"
+    for option in judgment.options:
+        if type(option.id) is not str or type(option.source) not in _TEXT_OR_NONE:
+            return "the name of an option is not text"
+        for message in option.messages:
+            if type(message.content) is not str or type(message.role) is not str:
+                return "an option is not text"
     for name in ("id", "criterion", "rationale", "annotator"):
         if type(value := getattr(judgment, name)) not in _TEXT_OR_NONE:
             return f"its {name} is {value!r}, not text"
-    if not all(type(value) is str for value in judgment.groups.values()):
-        return f"its groups {judgment.groups} are not all text"
+    for value in judgment.groups.values():
+        if type(value) is not str:
+            return f"its groups {judgment.groups} are not all text"
     return None
 
 
