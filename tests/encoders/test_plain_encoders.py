@@ -70,7 +70,7 @@ def test_statistics_have_a_row_for_each_option_and_a_described_name(options_of):
     found = encoder.encode(options_of(("c", "one"), ("d", "two words"), ("e", "one")))
     assert found.dtype == np.float32
     assert found.shape == (3, len(encoder.names))
-    assert encoder.described.all()
+    assert all(encoder.descriptions)
     np.testing.assert_array_equal(found[0], found[2])
 
 
@@ -113,7 +113,7 @@ def test_concat_sets_features_side_by_side_and_comes_back_from_json():
     np.testing.assert_array_equal(found, encoder.encode(shown))
     assert again.fingerprint == encoder.fingerprint
     assert again.names == encoder.names
-    assert again.described.tolist()[:3] == [True, True, False]
+    assert [bool(d) for d in again.descriptions[:3]] == [True, True, False]
 
 
 def test_an_unknown_kind_of_encoder_is_named():

@@ -52,7 +52,7 @@ def test_interaction_is_option_product_and_difference(minilm, options_of):
     expected = np.hstack([option, option * context, np.abs(option - context)])
     np.testing.assert_allclose(encoder.encode(shown), expected, atol=1e-6)
     assert len(encoder.names) == expected.shape[1]
-    assert not encoder.described.any()
+    assert not any(encoder.descriptions)
 
 
 def test_with_context_is_one_text(minilm, options_of):

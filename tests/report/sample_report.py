@@ -87,9 +87,9 @@ def sample() -> Report:
     )
     reading.files[0].notes["a note & more"] += 3
     effects = [
-        SimpleNamespace(member=m, feature=f, described=d, coefficient=c, low=c - 0.1, high=c + 0.1)
+        SimpleNamespace(member=m, feature=f, description=d, coefficient=c, low=c - 0.1, high=c + 0.1)
         for m in ("terse <b>", "talkative")
-        for f, d, c in (("reading ease", True, 0.75), ("a & b", True, -0.25), ("dim 3", False, 2.0))
+        for f, d, c in (("reading ease", "how easy", 0.75), ("a & b", "a & b", -0.25), ("dim 3", "", 2.0))
     ]
     return Report(
         title=f"Simulated {HOSTILE}",

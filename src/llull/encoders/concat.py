@@ -25,9 +25,8 @@ class Concat(Encoder):
         self.encoders = tuple(encoders)
 
     def fit(self, options: Options) -> Concat:
-        """Fit each of them."""
-        self.encoders = tuple(encoder.fit(options) for encoder in self.encoders)
-        return self
+        """Each of them, fitted."""
+        return Concat([encoder.fit(options) for encoder in self.encoders])
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """float32 [m, sum of the encoders' widths]"""
@@ -39,9 +38,9 @@ class Concat(Encoder):
         return tuple(name for encoder in self.encoders for name in encoder.names)
 
     @property
-    def described(self) -> np.ndarray:
-        """Of all, in order."""
-        return np.concatenate([encoder.described for encoder in self.encoders])
+    def descriptions(self) -> tuple[str, ...]:
+        """Those of all, in order."""
+        return tuple(description for encoder in self.encoders for description in encoder.descriptions)
 
     @property
     def indicators(self) -> np.ndarray:

@@ -14,7 +14,8 @@ from llull.judgments.views import Options
 class Encoder(ABC):
     """Turns unique options, under their contexts, into rows of numbers.
 
-    Encoders with the same ``fingerprint`` give the same numbers for the same options.
+    An encoder is a value: `fit` returns another one, and encoding changes nothing that can be seen. Encoders with the
+    same ``fingerprint`` give the same numbers for the same options.
     """
 
     kinds: ClassVar[dict[str, type[Encoder]]] = {}
@@ -24,7 +25,7 @@ class Encoder(ABC):
         Encoder.kinds[cls.__name__] = cls
 
     def fit(self, options: Options) -> Encoder:
-        """Learn what it needs from these options, if anything, in place of what it knew; returns the encoder itself."""
+        """An encoder that has learned what it needs from these options; this one itself, if it learns nothing."""
         return self
 
     @abstractmethod
@@ -42,9 +43,9 @@ class Encoder(ABC):
         """A name for each feature."""
 
     @property
-    def described(self) -> np.ndarray:
-        """bool [number of features]: whether the name means something to a person. True unless said otherwise."""
-        return np.ones(len(self.names), bool)
+    def descriptions(self) -> tuple[str, ...]:
+        """What each feature measures, in words; empty where that means nothing to a person. By default the names."""
+        return self.names
 
     @property
     def indicators(self) -> np.ndarray:

@@ -30,9 +30,8 @@ class OneHot(Encoder):
         self.values = None if values is None else tuple(values)
 
     def fit(self, options: Options) -> OneHot:
-        """Make a feature for every name among these options, in place of any known before."""
-        self.values = tuple(sorted(set(self._names_of(options))))
-        return self
+        """An encoder with a feature for every name among these options."""
+        return OneHot(self.of, sorted(set(self._names_of(options))))
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """float32 [m, number of values].

@@ -51,9 +51,9 @@ class Precomputed(Encoder):
         return self._names or tuple(f"feature {number}" for number in range(self._rows.shape[1]))
 
     @property
-    def described(self) -> np.ndarray:
-        """Whether names were given."""
-        return np.full(self._rows.shape[1], self._names is not None)
+    def descriptions(self) -> tuple[str, ...]:
+        """The names given; empty where there are none."""
+        return self._names or ("",) * self._rows.shape[1]
 
     @property
     def fingerprint(self) -> str:

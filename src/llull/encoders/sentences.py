@@ -138,9 +138,9 @@ class SentenceEncoder(Encoder):
         return tuple(f"{part} {number}" for part in parts for number in range(self._width))
 
     @property
-    def described(self) -> np.ndarray:
-        """None of them."""
-        return np.zeros(len(self.names), bool)
+    def descriptions(self) -> tuple[str, ...]:
+        """Empty: a dimension by itself means nothing to a person."""
+        return ("",) * len(self.names)
 
     @property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llull.encoders.cache import text_key
 from llull.encoders.encoder import Encoder
 from llull.judgments.record import content_hash
 from llull.judgments.views import Options
@@ -197,6 +198,10 @@ STATISTICS: tuple[Statistic, ...] = (
 )
 
 
+_REMEMBERED = 500_000
+"""Texts whose statistics are kept in memory."""
+
+
 class TextStatistics(Encoder):
     """Lengths, layout, readability and turns of phrase: the features of `STATISTICS`.
 
@@ -206,20 +211,32 @@ class TextStatistics(Encoder):
     {'sentences (log)': 1.1, 'refusals': 0.69}
     """
 
+    def __init__(self) -> None:
+        self._measured: dict[bytes, np.ndarray] = {}
+
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """float32 [m, number of statistics]; each distinct text is measured once."""
         texts = options.texts()
-        rows: dict[str, list[float]] = {}
-        for text in texts:
-            if text not in rows:
+        keys = [text_key(text) for text in texts]
+        if len(self._measured) > _REMEMBERED:
+            self._measured.clear()
+        # The folds of a cross-validation ask for the same texts again and again.
+        for key, text in zip(keys, texts, strict=True):
+            if key not in self._measured:
                 counted = Text(text)
-                rows[text] = [statistic.measure(counted) for statistic in STATISTICS]
-        return np.array([rows[text] for text in texts], np.float32).reshape(len(texts), len(STATISTICS))
+                self._measured[key] = np.array([s.measure(counted) for s in STATISTICS], np.float32)
+        rows = [self._measured[key] for key in keys]
+        return np.stack(rows) if rows else np.empty((0, len(STATISTICS)), np.float32)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Those of `STATISTICS`."""
         return tuple(statistic.name for statistic in STATISTICS)
+
+    @property
+    def descriptions(self) -> tuple[str, ...]:
+        """Those of `STATISTICS`."""
+        return tuple(statistic.description for statistic in STATISTICS)
 
     @property
     def fingerprint(self) -> str:

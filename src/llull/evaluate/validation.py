@@ -143,9 +143,9 @@ def fold_of_judgments(preferences: Preferences, folds: int, seed: int) -> np.nda
 def apart(model: Predictor) -> Predictor:
     """A model with the same parameters that can be fitted again without touching the one given.
 
-    The copy is deep, because fitting a model can fit its encoder too.
+    The copy is shallow: what a fit learns is set on the copy, and encoders, which may hold gigabytes, are values.
     """
-    return copy.deepcopy(model)
+    return copy.copy(model)
 
 
 def model_name(model: object) -> str:

@@ -18,7 +18,7 @@ class Coefficient:
     member: str | None
     """The group or annotator; None for the shared part."""
     feature: str
-    described: str
+    description: str
     """What it measures, which is what its name says; empty where the name means nothing to a person."""
     coefficient: float
     """Change of the log-odds for one scale of the feature."""
@@ -29,7 +29,7 @@ class Coefficient:
 
 
 def coefficient_table(
-    parts: Parts, names: tuple[str, ...], described: tuple[str, ...], level: float
+    parts: Parts, names: tuple[str, ...], descriptions: tuple[str, ...], level: float
 ) -> list[Coefficient]:
     """All coefficients with normal intervals at this level; annotators drawn to a shared part get
     the standard errors of the Laplace approximation."""
@@ -40,6 +40,6 @@ def coefficient_table(
         errors = part.errors
         if not len(errors):
             errors = np.sqrt(margin_variance(np.eye(len(part.weights)), part, parts.shared))
-        rows = zip(names, described, part.weights.tolist(), errors.tolist(), strict=True)
+        rows = zip(names, descriptions, part.weights.tolist(), errors.tolist(), strict=True)
         table += [Coefficient(member, *row, row[2] - width * row[3], row[2] + width * row[3]) for row in rows]
     return table

@@ -82,7 +82,8 @@ class PreferenceModel:
     parts_: Parts
     scaling_: Scaling
     names_: tuple[str, ...]
-    described_: tuple[bool, ...]
+    encoder_: Encoder
+    descriptions_: tuple[str, ...]
     probe_: saving.Probe
 
     def fit(self, preferences: Preferences | Pairs) -> PreferenceModel:
@@ -98,11 +99,10 @@ class PreferenceModel:
             raise InputError(
                 "there are no pairs to fit; the judgments rank nothing, or the link leaves all of them out"
             )
-        self.features.fit(pairs.options)
+        self.encoder_ = self.features.fit(pairs.options)
         encoded = self._encode(pairs.options)
-        self.names_ = tuple(self.features.names)
-        self.described_ = tuple(np.asarray(self.features.described, bool).tolist())
-        divide = ~self.features.indicators
+        self.names_, self.descriptions_ = self.encoder_.names, self.encoder_.descriptions
+        divide = ~self.encoder_.indicators
         if self.standardize is not None:
             divide = np.full(len(divide), self.standardize)
         self.scaling_ = Scaling.measure(encoded, pairs, pairs.weight, divide)
@@ -223,8 +223,7 @@ class PreferenceModel:
         names = self.head.names(self.names_)
         if names is None:
             raise InputError(f"the weights of the head {type(self.head).__name__} have no names; use the Linear head")
-        described = tuple(name if known else "" for name, known in zip(names, self.described_, strict=True))
-        return coefficient_table(self.parts_, names, described, level)
+        return coefficient_table(self.parts_, names, self.descriptions_, level)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model to a folder, as safetensors and JSON; returns its path. `load_model` reads it."""
@@ -262,7 +261,7 @@ class PreferenceModel:
         return {member: getattr(part, name) for member, part in self.parts_.members.items()}
 
     def _encode(self, options: Options) -> np.ndarray:
-        encoded = self.features.encode(options)
+        encoded = self.encoder_.encode(options)
         if not np.isfinite(encoded).all():
             bad = int((~np.isfinite(encoded)).any(axis=1).sum())
             raise InputError(f"{bad} of {len(encoded)} options have features that are not finite numbers")

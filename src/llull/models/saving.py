@@ -85,10 +85,10 @@ def save(model: PreferenceModel, folder: Path) -> Path:
     save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, unfinished)
     facts = {
         "format": FORMAT,
-        "features": model.features.to_config(),
-        "features_fingerprint": model.features.fingerprint,
+        "features": model.encoder_.to_config(),
+        "features_fingerprint": model.encoder_.fingerprint,
         "features_names": list(model.names_),
-        "features_described": list(model.described_),
+        "features_descriptions": list(model.descriptions_),
         "head": _config(model.head),
         "link": _config(model.link),
         "population": _config(model.population),
@@ -119,7 +119,8 @@ def load_model(folder: str | Path) -> PreferenceModel:
         features = encoder_from_config(facts["features"])
         axes = {axis: _component(axis, facts[axis], folder) for axis in _AXES}
         model = PreferenceModel(features, **axes, l2=facts["l2"], standardize=facts["standardize"], seed=facts["seed"])
-        model.names_, model.described_ = tuple(facts["features_names"]), tuple(facts["features_described"])
+        model.encoder_ = features
+        model.names_, model.descriptions_ = tuple(facts["features_names"]), tuple(facts["features_descriptions"])
         model.scaling_ = Scaling(arrays["scaling/center"], arrays["scaling/scale"])
         named = [(entry["member"], _part(entry, f"part{i}/", arrays)) for i, entry in enumerate(facts["parts"])]
         shared = next((part for member, part in named if member is None), None)

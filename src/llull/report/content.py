@@ -25,8 +25,8 @@ class Effect(Protocol):
         ...
 
     @property
-    def described(self) -> bool:
-        """Whether the feature's name means something to a person."""
+    def description(self) -> str:
+        """What it measures, in words; empty where that means nothing to a person."""
         ...
 
     @property

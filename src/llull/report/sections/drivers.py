@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from llull.encoders.statistics import STATISTICS
 from llull.report.content import Effect, Report
 from llull.report.markup import Markup, element, joined
 from llull.report.plots import Mark, Row, dot_plot
@@ -18,7 +17,7 @@ _EVERYONE = "everyone"
 
 def section(report: Report) -> Markup | None:
     """The largest standardized coefficients of features whose names mean something; None without any."""
-    described = [effect for effect in report.coefficients if effect.described and math.isfinite(effect.coefficient)]
+    described = [effect for effect in report.coefficients if effect.description and math.isfinite(effect.coefficient)]
     if not described:
         return None
     groups = list(dict.fromkeys(_group(effect) for effect in described))[:_MOST_GROUPS]
@@ -75,7 +74,7 @@ def _plot(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: li
 
 def _table(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: list[str]) -> Markup:
     rows = []
-    meanings = {statistic.name: statistic.description for statistic in STATISTICS}
+    meanings = {name: next(iter(by_feature[name].values())).description for name in shown}
     for name in shown:
         effects = by_feature[name]
         cells = []
@@ -86,8 +85,8 @@ def _table(shown: list[str], by_feature: dict[str, dict[str, Effect]], groups: l
                 if effect
                 else "–"
             )
-        rows.append([name, *cells, meanings.get(name, "")])
+        rows.append([name, *cells, meanings[name] if meanings[name] != name else ""])
     head = ["Feature", *groups, "What it measures"]
-    if not any(name in meanings for name in shown):
+    if not any(row[-1] for row in rows):
         head, rows = head[:-1], [row[:-1] for row in rows]
     return table("Standardized coefficients with intervals", head, rows, numbers=len(groups))
