@@ -65,7 +65,7 @@ def _convert_conversation(row: Row, beside: Beside) -> Iterator[Judgment | Rejec
         if not replies:
             row.note("a turn without replies")
             continue
-        facts = _facts(replies, ("content", "model_name", "score", "role"))
+        facts = _facts(replies, ("content", "model_name", "score"))
         yield from _turn(row, beside, context, replies, "content", facts)
         context = [*context, *_chosen(replies, "content")]
 
