@@ -102,7 +102,7 @@ def test_ties_reasons_and_repeats_survive(tmp_path):
 
     again = read(tmp_path / "pairs.json")
     assert sorted(map(repr, map(facts, again))) == sorted(map(repr, map(facts, made[:4])))
-    with pytest.raises(InputError, match="ends in .json"):
+    with pytest.raises(InputError, match=r"ends in \.json"):
         write(Preferences.from_judgments(made), tmp_path / "pairs.jsonl", "icai")
 
 
