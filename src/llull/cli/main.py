@@ -42,12 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: list[str]) -> int:
-    from llull.cli.parser import parse
+    from llull.cli.parser import parse, resolved
+    from llull.runs.folder import invoked_as
 
     module, _, function_name = COMMANDS[name][0].partition(":")
     try:
         function = getattr(importlib.import_module(module), function_name)
-        function(**parse(function, name, words))
+        arguments = parse(function, name, words)
+        with invoked_as([name, *words], resolved(function, name, words)):
+            function(**arguments)
     except InputError as fault:
         print(f"llull {name}: {fault}", file=sys.stderr)
         return 1

@@ -39,6 +39,14 @@ class Estimate:
         finite = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
         return {**finite, "n": self.n, "clusters": self.clusters}
 
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Estimate:
+        """The estimate that `to_dict` wrote."""
+        value, low, high, error = (
+            math.nan if found[name] is None else found[name] for name in ("value", "low", "high", "error")
+        )
+        return cls(value, low, high, error, found["n"], found["clusters"])
+
 
 def nothing() -> Estimate:
     """The estimate of something on which there are no data."""

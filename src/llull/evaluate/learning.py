@@ -36,6 +36,12 @@ class LearningPoint:
         counts = {"seed": self.seed, "share": self.share, "contexts": self.n_contexts, "judgments": self.n_judgments}
         return {**counts, "accuracy": self.accuracy.to_dict(), "log_loss": self.log_loss.to_dict()}
 
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> LearningPoint:
+        """The point that `to_dict` wrote."""
+        estimates = Estimate.from_dict(found["accuracy"]), Estimate.from_dict(found["log_loss"])
+        return cls(found["seed"], found["share"], found["contexts"], found["judgments"], *estimates)
+
 
 @dataclass(frozen=True)
 class LearningCurve:
@@ -57,6 +63,11 @@ class LearningCurve:
     def to_dict(self) -> dict[str, Any]:
         """The curve for JSON."""
         return {"model": self.model, "points": [point.to_dict() for point in self.points]}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> LearningCurve:
+        """The curve that `to_dict` wrote."""
+        return cls(found["model"], tuple(LearningPoint.from_dict(point) for point in found["points"]))
 
 
 def learning_curve(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 
@@ -17,9 +15,10 @@ from llull.models import PerGroup, PreferenceModel
 from llull.models.heads import Head
 from llull.models.links import Link
 from llull.models.populations import Population
-from llull.report import Report, Reproduction, write_report
+from llull.report import Report, write_report
+from llull.runs.content import EXPLAINED_BY, metrics, reproduction, save_measured, title
 from llull.runs.data import print_reading
-from llull.runs.folder import ENVIRONMENT, METRICS, MODEL, REJECTS, REPORT, RunFolder
+from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
 
 
@@ -137,21 +136,17 @@ def run(
         final.fit(judged)
         final.save(folder.path / MODEL)
         explaining = explaining_model(judged, population, seed)
-    metrics: dict[str, Any] = {
-        "models": [evaluation.to_dict() for evaluation in evaluations],
-        "differences": [d.to_dict() for d in compared(evaluations).differences],
-        "learning_curve": curve.to_dict() if curve else None,
-        "description": description.to_dict(),
-        "problems": [problem.to_dict() for problem in problems],
-    }
-    folder.write_json(METRICS, metrics)
+    coefficients = explaining.coefficients() if explaining else []
+    comparison = compared(evaluations)
+    save_measured(folder, judged, evaluations)
+    folder.write_json(METRICS, metrics(comparison, curve, coefficients, description, problems))
     report = Report(
-        title=f"Preference model: {folder.path.name}",
+        title=title(folder),
         evaluations=evaluations,
         description=description,
         reading=preferences.reading,
-        coefficients=explaining.coefficients() if explaining else (),
-        explained_by="a linear model on text statistics alone" if explaining else "",
+        coefficients=coefficients,
+        explained_by=EXPLAINED_BY if explaining else "",
         learning=curve,
         problems=problems,
         reproduction=reproduction(folder),
@@ -181,17 +176,3 @@ def default_features(preferences: Preferences, console: Console) -> Encoder:
         return Concat([SentenceEncoder(), TextStatistics()])
     console.print("features: an indicator for each option, for they are known only by name")
     return OneHot()
-
-
-def reproduction(folder: RunFolder) -> Reproduction:
-    """How to do the run in this folder again."""
-    record = folder.read_json(ENVIRONMENT)
-    versions = {"python": record["python"], "platform": record["platform"], **record["packages"]}
-    return Reproduction(
-        command=record["command"],
-        seed=record["seed"],
-        fingerprint=record["data_fingerprint"],
-        config=folder.config,
-        versions=versions,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

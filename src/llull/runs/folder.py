@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -25,6 +26,8 @@ CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.json"
 MODEL = "model"
+PREDICTIONS = "predictions.safetensors"
+CONTEXTS = "contexts.txt"
 REJECTS = "rejects.jsonl"
 REPORT = "report.html"
 
@@ -54,11 +57,14 @@ def invoked_as(words: list[str], config: str) -> Iterator[None]:
 class RunFolder:
     """A folder with the resolved configuration, the environment, metrics, model and report of one run."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, make: bool = True) -> None:
         self.path = Path(path)
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: this is a file, and a run needs a folder; name another with --out")
-        self.path.mkdir(parents=True, exist_ok=True)
+        if make:
+            self.path.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            raise InputError(f"{self.path}: there is no such folder")
 
     @property
     def command(self) -> str:
@@ -68,9 +74,8 @@ class RunFolder:
 
     @property
     def config(self) -> str:
-        """The resolved configuration as YAML, if the run has one."""
-        path = self.path / CONFIG
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        """The resolved configuration as YAML. Raises InputError if the folder has none."""
+        return self._read(CONFIG)
 
     def begin(self, preferences: Preferences, seed: int, arguments: dict[str, Any]) -> None:
         """Record what is about to be done, before it is done.
@@ -87,6 +92,7 @@ class RunFolder:
             ENVIRONMENT,
             {
                 "command": self.command,
+                "started": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seed": seed,
                 "data_fingerprint": fingerprint(preferences),
                 "judgments": len(preferences),
@@ -100,10 +106,15 @@ class RunFolder:
 
     def read_json(self, name: str) -> Any:
         """Read one JSON file of the run. Raises InputError if it is not there."""
+        return json.loads(self._read(name))
+
+    def _read(self, name: str) -> str:
         path = self.path / name
         if not path.exists():
-            raise InputError(f"{path}: there is no such file; is {self.path} the folder of a run of llull fit?")
-        return json.loads(path.read_text(encoding="utf-8"))
+            raise InputError(
+                f"{path}: there is no such file; is {self.path} a finished run of llull fit?"
+            )
+        return path.read_text(encoding="utf-8")
 
     def _write(self, name: str, text: str) -> Path:
         path = self.path / name

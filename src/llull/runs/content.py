@@ -1,0 +1,121 @@
+"""What a run measured, kept so that its report can be written again without fitting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import yaml
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+import llull.judgments
+from llull.errors import InputError
+from llull.evaluate import Comparison, Evaluation, LearningCurve, Predictions
+from llull.evaluate.scoring import clusters, measure, pair_labels
+from llull.judgments import Preferences
+from llull.judgments.describing import Description
+from llull.judgments.diagnosing import Problem
+from llull.models import Coefficient
+from llull.report import Report, Reproduction
+from llull.runs.folder import CONTEXTS, ENVIRONMENT, METRICS, PREDICTIONS, RunFolder, fingerprint
+
+EXPLAINED_BY = "a linear model on text statistics alone"
+
+
+def save_measured(folder: RunFolder, preferences: Preferences, evaluations: Sequence[Evaluation]) -> None:
+    """Keep out-of-fold predictions and the contexts that the model has seen."""
+    arrays: dict[str, np.ndarray] = {}
+    for number, evaluation in enumerate(evaluations):
+        arrays[f"{number}/prob"] = evaluation.predictions.prob
+        arrays[f"{number}/fold"] = evaluation.predictions.fold
+        for rule, choice in evaluation.predictions.rules.items():
+            arrays[f"{number}/rule/{rule}"] = np.asarray(choice, np.float64)
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder.path / PREDICTIONS)
+    contexts = sorted(set(preferences.table["context_id"].to_pylist()))
+    (folder.path / CONTEXTS).write_text("\n".join(contexts) + "\n", encoding="utf-8")
+
+
+def metrics(
+    comparison: Comparison,
+    curve: LearningCurve | None,
+    coefficients: Sequence[Coefficient],
+    description: Description,
+    problems: Sequence[Problem],
+) -> dict[str, Any]:
+    """Everything measured, as JSON values."""
+    return {
+        "models": [evaluation.to_dict() for evaluation in comparison.evaluations],
+        "differences": [difference.to_dict() for difference in comparison.differences],
+        "learning_curve": curve.to_dict() if curve else None,
+        "coefficients": [asdict(coefficient) for coefficient in coefficients],
+        "description": description.to_dict(),
+        "problems": [problem.to_dict() for problem in problems],
+    }
+
+
+def load_report(folder: RunFolder) -> Report:
+    """The report of a finished run, from its folder and the data it was fitted to.
+
+    Raises:
+        InputError: the folder is not that of a finished run, or the data have changed since.
+    """
+    config: dict[str, Any] = yaml.safe_load(folder.config)
+    record, found = folder.read_json(ENVIRONMENT), folder.read_json(METRICS)
+    preferences = llull.judgments.read(*config["data"], format=config.get("format"))
+    if fingerprint(preferences) != record["data_fingerprint"]:
+        raise InputError(f"{folder.path}: the data of this run have changed since; run llull fit again")
+    rating, seed = config.get("rating"), config.get("seed", 0)
+    judged = preferences.paired_by(rating, seed=seed) if rating else preferences
+    try:
+        arrays = load_file(folder.path / PREDICTIONS)
+    except (OSError, SafetensorError) as fault:
+        raise InputError(f"{folder.path / PREDICTIONS}: it cannot be read ({fault}); run llull fit again") from None
+    return Report(
+        title=title(folder),
+        evaluations=[
+            _evaluation(judged, measured, {k.partition("/")[2]: v for k, v in arrays.items() if k.startswith(f"{i}/")})
+            for i, measured in enumerate(found["models"])
+        ],
+        description=preferences.describe(),
+        reading=preferences.reading,
+        coefficients=[Coefficient(**row) for row in found["coefficients"]],
+        explained_by=EXPLAINED_BY if found["coefficients"] else "",
+        learning=LearningCurve.from_dict(found["learning_curve"]) if found["learning_curve"] else None,
+        problems=preferences.problems(),
+        reproduction=reproduction(folder),
+    )
+
+
+def title(folder: RunFolder) -> str:
+    """What a run's report is called."""
+    return f"Preference model: {folder.path.name}"
+
+
+def reproduction(folder: RunFolder) -> Reproduction:
+    """How to do the run in this folder again."""
+    record = folder.read_json(ENVIRONMENT)
+    return Reproduction(
+        command=record["command"],
+        seed=record["seed"],
+        fingerprint=record["data_fingerprint"],
+        config=folder.config,
+        versions={"python": record["python"], "platform": record["platform"], **record["packages"]},
+        finished=record["started"],
+    )
+
+
+def _evaluation(judged: Preferences, measured: dict[str, Any], arrays: dict[str, np.ndarray]) -> Evaluation:
+    by = list(dict.fromkeys(part["by"] for part in measured["slices"] if part["by"]))
+    pairs = judged.pairs()
+    predictions = Predictions(
+        pairs,
+        arrays["prob"],
+        arrays["fold"],
+        clusters(judged)[pairs.judgment],
+        pair_labels(judged, pairs, by),
+        {name.removeprefix("rule/"): choice for name, choice in arrays.items() if name.startswith("rule/")},
+    )
+    return measure(predictions, model=measured["model"], protocol=measured["protocol"], level=measured["level"])
