@@ -46,7 +46,8 @@ def test_the_whole_open_data(real_data, raw_rows, assert_kept):
         row, judgment = raw[place], votes[place]
         conversation = row["conversation"]
         assert_kept(row, judgment, but=("vote", "timestamp", "voter-id"))
-        assert judgment.context[0].content == topics[conversation]
+        assert judgment.context == []
+        assert judgment.tags["topic"] == topics[conversation]
         assert judgment.options[0].text == texts[conversation, row["comment-id"]]["comment-body"]
         group = people[conversation, row["voter-id"]]["group-id"]
         assert judgment.groups == ({} if group is None else {"community": f"{conversation}/{group}"})

@@ -5,6 +5,10 @@ A row of ``votes`` is one person's vote on one statement. Agree and disagree rat
 stand in files beside it. The votes of Collective Constitutional AI (Huang et al., 2024) are a Polis export
 of a single conversation.
 
+Votes have no context. A statement does not answer the conversation's topic as a response answers a prompt: all of a
+conversation stands under one topic, and parts that share no context could then only be whole conversations. The topic
+is a tag.
+
 A person may vote again on the same statement. All votes are kept, in the order of the file, and the repeats are noted.
 """
 
@@ -16,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat
-from llull.judgments.record import Judgment, Message, Option, Rating, named_option, text_option
+from llull.judgments.record import Judgment, Option, Rating, named_option, text_option
 from llull.judgments.rows import BadRow, Reject, Row
 
 _VOTES = {1: 1.0, -1: 0.0, 0: None}
@@ -50,9 +54,10 @@ def _convert_open_data(row: Row, beside: Beside) -> Iterator[Judgment]:
     person = beside.table("participants", _person_key).get((conversation, voter))
     summary = beside.table("summary", "conversation").get(conversation)
     topic = summary.get("topic") if summary else None
-    context = [Message("user", topic)] if topic else []
-    judgment = _judgment(row, f"{conversation}/", context, comment, voter, statement, person)
+    judgment = _judgment(row, f"{conversation}/", comment, voter, statement, person)
     judgment.tags["source"] = conversation
+    if topic:
+        judgment.tags["topic"] = topic
     if "source" in row:
         judgment.tags["file"] = row.take("source")
     yield judgment
@@ -62,7 +67,7 @@ def _convert_ccai(row: Row, beside: Beside) -> Iterator[Judgment]:
     comment, voter = row.fields.get("comment-id"), row.take("participant")
     statement = beside.table("comments", "comment-id").get(comment)
     person = beside.table("participants", "participant").get(voter)
-    judgment = _judgment(row, "", [], comment, voter, statement, person)
+    judgment = _judgment(row, "", comment, voter, statement, person)
     for joined, flag in ((statement, "in_clean_comments"), (person, "in_clean_votes")):
         if joined and flag in joined:
             judgment.tags[flag] = joined[flag]
@@ -72,7 +77,6 @@ def _convert_ccai(row: Row, beside: Beside) -> Iterator[Judgment]:
 def _judgment(
     row: Row,
     prefix: str,
-    context: list[Message],
     comment: Any,
     voter: Any,
     statement: dict[str, Any] | None,
@@ -82,7 +86,6 @@ def _judgment(
     if comment is None or voter is None:
         raise BadRow("it does not say who voted on what")
     return Judgment(
-        context=context,
         options=[_option(row, prefix, comment, statement)],
         verdict="cannot_judge" if value is None else "rated",
         ratings=[] if value is None else [Rating(0, "agree", value, 0.0, 1.0)],
