@@ -63,7 +63,7 @@ def test_sides_and_lengths_equal_a_plain_count(judgments):
                     ties += tier_of[a] == tier_of[b]
                 if tier_of[a] < tier_of[b]:
                     size = [sum(len(m.content) for m in j.options[i].messages) for i in (a, b)]
-                    if size[0] != size[1]:
+                    if size[0] != size[1] and j.options[a].messages and j.options[b].messages:
                         longer.append(size[0] > size[1])
                     if a in j.shown and b in j.shown:
                         shown.append(j.shown.index(a) < j.shown.index(b))

@@ -23,6 +23,11 @@ def in_list(key: str) -> Callable[[Rows], int]:
     return lambda rows: sum(len(row[key]) for row in rows)
 
 
+def others(key: str) -> Callable[[Rows], int]:
+    """A choice of one among the list gives a judgment for each of the others."""
+    return lambda rows: sum(len(row[key]) - 1 for row in rows)
+
+
 def answered(prefix: str) -> Callable[[Rows], int]:
     return lambda rows: sum(v is not None for row in rows for key, v in row.items() if key.startswith(prefix))
 
@@ -95,10 +100,10 @@ COUNTS: dict[str, Callable[[Rows], int]] = {
     "pandalm_testset/testset-v1": each(3),
     "photo_pareto_votes/votes": in_list("responses"),
     "polis_open_data/votes": each(1),
-    "prefeval/implicit_preference_choice-based": each(1),
-    "prefeval/mcq_options": each(1),
+    "prefeval/implicit_preference_choice-based": others("options"),
+    "prefeval/mcq_options": others("classification_task_options"),
     "rm_bench/rm_bench": each(9),
-    "rmb/bon_set": each(1),
+    "rmb/bon_set": in_list("loser_list"),
     "rmb/pairwise_set": each(1),
     "squality_human_eval/all_responses": reviews,
     "ukp_convarg/convarg1_pairs": in_list("votes"),
@@ -209,7 +214,7 @@ def test_a_folder_of_a_data_set_reads_its_preferences_and_names_the_rest(real_da
     assert preferences.reading is not None
     assert [file.format for file in preferences.reading.files] == ["prefeval-implicit", "prefeval"]
     assert len(preferences.reading.skipped) == 2
-    assert len(preferences) == 2052
+    assert len(preferences) == 3 * 2052
 
 
 SMALL = [

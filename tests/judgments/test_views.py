@@ -126,7 +126,7 @@ def test_options(judgments, seed):
         found = preferences.pairs().options
         assert option_keys(found) == order
         options = [first[k][0].options[first[k][1]] for k in order]
-        assert found.texts() == [option.text or option.source or "" for option in options]
+        assert found.texts() == [option.text if option.messages else option.source or "" for option in options]
         assert found.sources == [option.source for option in options]
         assert found.media() == [[{"type": m.type, "uri": m.uri} for m in option.media] for option in options]
         contexts = {context_id(j.context): j.context for j in reversed(judgments)}

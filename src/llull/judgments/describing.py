@@ -104,7 +104,7 @@ class Description:
     characters: float
     """Median length of an option's text; NaN where options have none."""
     longer_wins: Share | None
-    """Of pairs that are no ties and differ in length."""
+    """Of pairs of texts that are no ties and differ in length."""
     first_shown_wins: Share | None
     """Of pairs that are no ties and whose shown order is known."""
     first_listed_wins: Share | None
@@ -246,7 +246,8 @@ def option_characters(table: pa.Table) -> np.ndarray:
 def _longer_wins(found: Pairs, characters: np.ndarray) -> Share | None:
     of_option = characters[_listed(found.options)]
     more = of_option[found.winner] - of_option[found.loser]
-    decided = ~found.tie & (more != 0)
+    written = found.options.with_text
+    decided = ~found.tie & (more != 0) & written[found.winner] & written[found.loser]
     return share(more[decided] > 0, found.judgment[decided])
 
 

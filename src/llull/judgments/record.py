@@ -91,7 +91,10 @@ class Judgment:
     options: list[Option]
     context: list[Message] = field(default_factory=list)
     ranking: list[list[int]] = field(default_factory=list)
-    """Tiers of option indexes, best first. Unjudged options are left out; empty when only rated."""
+    """Tiers of option indexes, best first. Unjudged options are left out; empty when only rated.
+
+    Options of one tier are tied, so a choice of one among several is several judgments, of two ranked options each.
+    """
     verdict: Verdict = "ranked"
     shown: list[int] = field(default_factory=list)
     """The order in which the annotator saw the options; empty when unknown."""

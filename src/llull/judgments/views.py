@@ -53,15 +53,20 @@ class Options:
         return self._take("source").to_pylist()
 
     @property
+    def with_text(self) -> np.ndarray:
+        """bool [m]: whether an option has a message, empty or not; otherwise it is known by name or by media only."""
+        return lists(pa.chunked_array([self._take("messages")])).length > 0
+
+    @property
     def have_text(self) -> bool:
         """Whether any option has a message; if none has, options are known by name or by media only."""
-        return bool((lists(pa.chunked_array([self._take("messages")])).length > 0).any())
+        return bool(self.with_text.any())
 
     def texts(self) -> list[str]:
-        """[m] each option as plain text; the source's name where an option has no text."""
+        """[m] each option as plain text; the source's name where an option has no message."""
         texts = _join_messages(self._take("messages"), with_roles=False)
-        sources = self.sources
-        return [text or source or "" for text, source in zip(texts, sources, strict=True)]
+        rows = zip(texts, self.sources, self.with_text.tolist(), strict=True)
+        return [text if written else source or "" for text, source, written in rows]
 
     def contexts(self) -> list[str]:
         """[number of contexts] each context as plain text, in the numbering of ``context``."""

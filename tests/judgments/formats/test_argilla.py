@@ -48,6 +48,16 @@ ROWS = [
 ]
 
 
+def test_a_label_chooses_one_answer_of_several_and_a_ranking_may_tie_them(read_rows):
+    record = {"id": "r1", "prompt": "Q", "response_1": "A", "response_2": "B", "response_3": "C"}
+    tied = [{"value": f"response_{number}", "rank": min(number, 2)} for number in (1, 2, 3)]
+    votes = read_rows(
+        [{**record, "best.responses": [answer], "best.responses.users": ["u"]} for answer in ("response_2", tied)]
+    )
+    assert [judgment.ranking for judgment in votes] == [[[1], [0]], [[1], [2]], [[0], [1, 2]]]
+    assert [judgment.weight for judgment in votes] == [0.5, 0.5, 1]
+
+
 def test_answers_and_suggestions(read_rows, assert_kept, tmp_path):
     votes = read_rows(ROWS)
     (account,) = votes.reading.files

@@ -51,24 +51,29 @@ ROWS = [
 ]
 
 
-def test_each_turn_is_one_judgment(read_rows, assert_kept, tmp_path):
+def test_each_turn_is_a_choice_of_one_reply(read_rows, assert_kept, tmp_path):
     votes = read_rows(ROWS)
     (account,) = votes.reading.files
-    assert (account.format, account.rows, account.judgments) == ("community-alignment", 4, 3)
+    assert (account.format, account.rows, account.judgments) == ("community-alignment", 4, 9)
     assert [(reject.line, reject.reason) for reject in account.rejects] == [
         (2, "the first turn has no preferred reply"),
         (3, "it holds no judgment"),
         (4, "the first turn prefers reply 'b', which is not there"),
     ]
-    first, second, after_unknown = votes
+    first, second, after_unknown = votes[0], votes[3], votes[6]
+    assert [judgment.ranking for judgment in votes] == [
+        *([[2], [0]], [[2], [1]], [[2], [3]]),
+        *([[0], [1]], [[0], [2]], [[0], [3]]),
+        *([[3], [0]], [[3], [1]], [[3], [2]]),
+    ]
+    assert [judgment.rationale for judgment in votes] == ["Kinder."] * 3 + [None] * 6
+    assert [judgment.weight for judgment in votes] == [1 / 3] * 9
+    assert len({judgment.tags["choice"] for judgment in votes}) == 3
     assert [option.text for option in first.options] == ["first a", "first b", "first c", "first d"]
-    assert first.ranking == [[2], [0, 1, 3]]
-    assert (first.rationale, second.rationale) == ("Kinder.", None)
     assert first.groups == {"age": "18-34", "country": "Italy"}
     assert first.annotator == "7"
     assert [message.content for message in second.context] == ["first?", "first c", "second?"]
-    assert second.ranking == [[0], [1, 2, 3]]
-    assert after_unknown.ranking == [[3], [0, 1, 2]]
+    assert [message.content for message in after_unknown.context] == ["first?", "second?"]
     assert_kept(ROWS[0], [first, second], but=["first_turn_preferred_response", "second_turn_preferred_response"])
     assert list(Preferences.load(votes.save(tmp_path / "votes.parquet"))) == list(votes)
 
@@ -79,7 +84,7 @@ def test_empty_cells_of_a_table_are_missing_turns(tmp_path):
         table.writeheader()
         table.writerow({key: "" if value is None else value for key, value in ROWS[0].items()})
     votes = read(tmp_path / "table.csv")
-    assert [judgment.ranking for judgment in votes] == [[[2], [0, 1, 3]], [[0], [1, 2, 3]]]
+    assert [judgment.ranking[0] for judgment in votes] == [[2]] * 3 + [[0]] * 3
 
 
 def test_an_unknown_choice_stops_the_read(read_rows):

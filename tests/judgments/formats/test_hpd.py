@@ -24,6 +24,17 @@ def test_choices(tmp_path, assert_kept):
     assert_kept(rows[0], votes[0])
 
 
+def test_a_choice_among_several_says_nothing_of_the_others(read_rows):
+    row = {"prompt": "a cat", "file_path": ["0.jpg", "1.jpg", "2.jpg"]}
+    votes = read_rows([{**row, "human_preference": marks} for marks in ([0, 1, 0], [1, 1, 0], [1, 1, 1])])
+    assert [judgment.ranking for judgment in votes] == [
+        *([[1], [0]], [[1], [2]]),
+        *([[0], [2]], [[1], [2]]),
+        [[0, 1, 2]],
+    ]
+    assert [judgment.weight for judgment in votes] == [0.5] * 4 + [1]
+
+
 def test_each_persons_ranks(tmp_path, assert_kept):
     annotations = [{"rank": [2, 1, 2], "user_hash": "u1"}, {"rank": [1, 2], "user_hash": "u2"}]
     rows = [{"prompt": "Q", "image_path": ["0", "1", "2"], "rank": [2.0, 1.0, 2.5], "raw_annotations": annotations}]

@@ -69,3 +69,11 @@ def test_results_and_predictions(tmp_path, assert_kept):
     assert (predicted.annotator, predicted.annotator_kind, predicted.ranking) == ("v1", "model", [[0], [1]])
     assert_kept({key: TASKS[0][key] for key in ("id", "data", "project")}, pair)
     assert list(Preferences.load(votes.save(tmp_path / "votes.parquet"))) == list(votes)
+
+
+def test_a_choice_of_one_among_three_is_two_pairs(read_rows):
+    chosen = task(result("choices", {"choices": ["answer3"]}))
+    chosen["data"] = {**DATA, "answer3": "C"}
+    votes = read_rows([chosen])
+    assert [judgment.ranking for judgment in votes] == [[[2], [0]], [[2], [1]]]
+    assert [judgment.weight for judgment in votes] == [0.5, 0.5]

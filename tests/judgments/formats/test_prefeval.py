@@ -19,8 +19,9 @@ def implicit(real_data):
 def test_the_first_option_follows_the_preference(choices, real_data, raw_rows, assert_kept):
     raw = raw_rows(real_data / "prefeval" / "mcq_options.jsonl.gz")
     (account,) = choices.reading.files
-    assert (account.format, account.rows, account.judgments, account.rejects) == ("prefeval", 1052, 1052, [])
-    assert {str(judgment.ranking) for judgment in choices} == {"[[0], [1, 2, 3]]"}
+    assert (account.format, account.rows, account.judgments, account.rejects) == ("prefeval", 1052, 3156, [])
+    assert [judgment.ranking for judgment in choices] == [[[0], [1]], [[0], [2]], [[0], [3]]] * 1052
+    assert {len(judgment.options) for judgment in choices} == {4}
     first = choices[0]
     assert first.context == prompt(
         "I'm considering taking a course in data analytics. What would you recommend for me?"
@@ -30,15 +31,16 @@ def test_the_first_option_follows_the_preference(choices, real_data, raw_rows, a
     assert first.options[0].text == "Enroll in a traditional classroom program at a local university."
     assert first.tags["violation_probability"] == 1.0
     for place in (0, 1051):
-        assert_kept(raw[place], choices[place])
+        assert_kept(raw[place], choices[3 * place])
 
 
 def test_a_choice_implies_the_preference(implicit, real_data, raw_rows, assert_kept):
     raw = raw_rows(real_data / "prefeval" / "implicit_preference_choice-based.jsonl.gz")
     (account,) = implicit.reading.files
-    assert (account.format, account.rows, account.judgments, account.rejects) == ("prefeval-implicit", 1000, 1000, [])
-    for judgment, row in zip(implicit, raw, strict=True):
+    assert (account.format, account.rows, account.judgments, account.rejects) == ("prefeval-implicit", 1000, 3000, [])
+    for judgment, row in zip(implicit, [row for row in raw for _ in range(3)], strict=True):
         assert judgment.options[judgment.ranking[0][0]].text == row["aligned_op"]
+        assert judgment.options[judgment.ranking[1][0]].text != row["aligned_op"]
         assert judgment.rationale == row["conversation"]["user_selection"]
     assert_kept(raw[0], implicit[0])
 

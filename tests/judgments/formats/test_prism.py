@@ -86,7 +86,7 @@ CONVERSATION = {
 }
 
 
-def test_utterances_of_a_turn_form_one_judgment(read_rows, write_json_lines, assert_kept, tmp_path):
+def test_utterances_of_a_turn_form_scores_and_a_choice(read_rows, write_json_lines, assert_kept, tmp_path):
     write_json_lines([SURVEY], "survey.jsonl")
     write_json_lines([CONVERSATION], "conversations.jsonl")
     votes = read_rows(UTTERANCES, name="utterances.jsonl")
@@ -96,14 +96,20 @@ def test_utterances_of_a_turn_form_one_judgment(read_rows, write_json_lines, ass
         "'score' is 'many', not a number",
         "turn 0 has neither a choice nor a score",
     ]
-    first, second, last = votes
+    first, worse, worst, second, last = votes
     assert first.context == prompt("Hello")
     assert [(option.text, option.source) for option in first.options] == [
         ("Hi.", "model-0"),
         ("Hello!", "model-1"),
         ("Yo.", "model-2"),
     ]
-    assert first.ranking == [[1], [0, 2]]
+    assert (first.verdict, first.ranking, first.weight) == ("rated", [], 1)
+    assert [(other.ranking, other.ratings, other.weight) for other in (worse, worst)] == [
+        ([[1], [0]], [], 0.5),
+        ([[1], [2]], [], 0.5),
+    ]
+    assert {judgment.tags["choice"] for judgment in (first, worse, worst)} == {"prism/c1/0"}
+    assert len({judgment.id for judgment in votes}) == 5
     assert [(r.option, r.aspect, r.value, r.low, r.high) for r in first.ratings] == [
         (0, "score", 12.0, 1.0, 100.0),
         (1, "score", 100.0, 1.0, 100.0),

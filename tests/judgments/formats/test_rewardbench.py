@@ -69,15 +69,25 @@ def test_pairs(read_rows, assert_kept):
     assert_kept(PAIRS[0], votes[0])
 
 
-def test_sets_have_two_tiers(read_rows, assert_kept):
+def test_each_right_one_is_better_than_each_wrong_one(read_rows, assert_kept):
     votes = read_rows(SETS)
     (account,) = votes.reading.files
-    assert (account.format, account.judgments) == ("rewardbench-2", 2)
+    assert (account.format, account.judgments) == ("rewardbench-2", 2 * 3 + 1 + 3)
     assert account.rejects[0].reason == "it lacks right or wrong completions"
-    assert [judgment.ranking for judgment in votes] == [[[0, 1], [2, 3, 4]], [[0], [1, 2, 3]]]
+    rankings = [judgment.ranking for judgment in votes]
+    assert rankings[:6] == [[[0], [2]], [[0], [3]], [[0], [4]], [[1], [2]], [[1], [3]], [[1], [4]]]
+    assert rankings[6:] == [[[0, 1]], [[0], [1]], [[0], [2]], [[0], [3]]]
+    assert [judgment.weight for judgment in votes] == [1 / 6] * 6 + [1] + [1 / 3] * 3
+    assert len({judgment.tags["choice"] for judgment in votes}) == 2
     assert [option.text for option in votes[0].options] == ["red", "blue", "one", "two", "three"]
-    for row, judgment in zip(SETS, votes, strict=False):
-        assert_kept(row, judgment)
+    assert_kept(SETS[0], votes[0])
+    assert_kept(SETS[1], votes[7])
+
+
+def test_only_in_the_subset_of_ties_are_the_right_ones_said_to_be_equal(read_rows):
+    votes = read_rows([{**SETS[0], "subset": "Math"}])
+    assert len(votes) == 6
+    assert not votes.pairs().tie.any()
 
 
 @pytest.mark.parametrize(("name", "rows"), [("rewardbench", PAIRS), ("rewardbench-2", SETS)])
@@ -88,6 +98,25 @@ def test_written_rows_are_read_again(read_rows, tmp_path, name, rows):
     assert again.reading.files[0].format == name
     assert list(again) == list(votes)
     assert list(Preferences.load(votes.save(tmp_path / "votes.parquet"))) == list(votes)
+
+
+def test_a_choice_of_which_a_part_is_missing_is_written_in_parts(read_rows, tmp_path, raw_rows):
+    votes = read_rows([SETS[1], SETS[1], SETS[0]])
+    write(votes.select(range(11)), tmp_path / "again.jsonl", "rewardbench-2")
+    pairs = [("red", "one"), ("red", "two"), ("red", "three"), ("blue", "one"), ("blue", "two")]
+    assert [(row["chosen"], row["rejected"]) for row in raw_rows(tmp_path / "again.jsonl")] == [
+        (["4"], ["5", "6", "7"]),
+        (["4"], ["5", "6", "7"]),
+        *(([right], [wrong]) for right, wrong in pairs),
+    ]
+
+
+def test_what_is_left_out_of_a_choice_is_counted_as_read(read_rows, tmp_path):
+    turns = [{"role": role, "content": role} for role in ("user", "assistant", "user")]
+    votes = read_rows([SETS[1], {**SETS[1], "prompt": turns}])
+    with pytest.warns(UserWarning, match="3 left out"):
+        written = write(votes, tmp_path / "again.jsonl", "rewardbench-2")
+    assert (written.judgments, written.left_out.total()) == (3, 3)
 
 
 def test_a_tie_names_no_winner(tmp_path):

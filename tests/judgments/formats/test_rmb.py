@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 
 from llull.judgments import Preferences
@@ -21,23 +23,38 @@ def raw(real_data, name, raw_rows):
     return raw_rows(real_data / "rmb" / f"{name}.jsonl.gz")
 
 
-def test_every_row_becomes_a_judgment(votes, raw, name):
+def losers(row):
+    return row["loser_list"] if "loser_list" in row else [row["reject"]]
+
+
+def test_each_loser_is_worse_than_the_best(votes, raw, name):
     (account,) = votes.reading.files
     assert account.format == {"pairwise_set": "rmb-pairs", "bon_set": "rmb-best-of-n"}[name]
-    assert account.rows == account.judgments == len(raw) == {"pairwise_set": 14540, "bon_set": 3784}[name]
+    assert account.rows == len(raw) == {"pairwise_set": 14540, "bon_set": 3784}[name]
+    assert account.judgments == sum(len(losers(row)) for row in raw)
     assert not account.rejects
-    for judgment, row in zip(votes, raw, strict=True):
-        answers = [row["chosen"], row["reject"]] if name == "pairwise_set" else [row["bon_best"], *row["loser_list"]]
-        assert [(o.source, o.text) for o in judgment.options] == [(a["llm_name"], a["answer"]) for a in answers]
-        assert judgment.ranking == [[0], list(range(1, len(answers)))]
+    judgments = iter(votes)
+    for row in raw:
+        answers = [row["bon_best"] if "bon_best" in row else row["chosen"], *losers(row)]
         turns = [(turn["role"], turn["content"]) for turn in row["conversation_input"]]
-        assert [(turn.role, turn.content) for turn in judgment.context] == turns
-        assert judgment.annotator_kind is None
+        choices = set()
+        for place in range(1, len(answers)):
+            judgment = next(judgments)
+            assert [(o.source, o.text) for o in judgment.options] == [(a["llm_name"], a["answer"]) for a in answers]
+            assert judgment.ranking == [[0], [place]]
+            assert judgment.weight == 1 / (len(answers) - 1)
+            assert [(turn.role, turn.content) for turn in judgment.context] == turns
+            assert judgment.annotator_kind is None
+            choices.add(judgment.tags.get("choice"))
+        assert len(choices) == 1
+    assert next(judgments, None) is None
+    assert not votes.pairs().tie.any()
 
 
 def test_raw_values_survive(votes, raw, assert_kept):
+    first = [0, *accumulate(len(losers(row)) for row in raw)]
     for place in range(0, len(raw), 150):
-        assert_kept(raw[place], votes[place])
+        assert_kept(raw[place], votes[first[place]])
 
 
 def test_saving_keeps_everything(votes, tmp_path):

@@ -1,10 +1,10 @@
 """Argilla: flattened records, with the answers of several people and the suggestions of models to several questions.
 
 Each answer of a person to a question is one judgment, the question is its criterion. Rankings name fields. Labels
-that name a field are choices of it; other labels are options in themselves, and several labels share the first tier.
-Numbers are ratings of the one answer that the record holds. Answers of several words are taken for reasons of that
-person's other answers. Discarded answers are ``cannot_judge``; drafts are rejects, for nobody has submitted them. A
-suggestion is a model's judgment.
+that name a field are choices of it (see `choices`); other labels are options in themselves, and several labels share
+the first tier. Numbers are ratings of the one answer that the record holds. Answers of several words are taken for
+reasons of that person's other answers. Discarded answers are ``cannot_judge``; drafts are rejects, for nobody has
+submitted them. A suggestion is a model's judgment.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat, Sample
+from llull.judgments.formats.choices import best_of
 from llull.judgments.formats.nested_values import is_missing, tiers_by_rank, unpacked
 from llull.judgments.formats.platform_records import context_of, index_of, is_tie, option_named, options_of
 from llull.judgments.record import AnnotatorKind, Judgment, Message, Option, Rating, named_option
@@ -39,16 +40,16 @@ def _convert(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:
                 yield row.reject(f"an answer to {question!r} is a draft that was never submitted")
             else:
                 why = "\n".join(reasons.get(user, [])) or None
-                yield _judged(
+                yield from _judged(
                     row, question, None if status == "discarded" else value, context, options, user, why, "human"
                 )
         suggested = _unpacked(row.take(f"{question}.suggestion", None))
         agent, score = (row.take(f"{question}.suggestion.{part}", None) for part in ("agent", "score"))
         if not is_missing(suggested):
-            outcome = _judged(row, question, suggested, context, options, agent, None, "model")
-            if isinstance(outcome, Judgment) and score is not None:
-                outcome.tags["suggestion_score"] = score
-            yield outcome
+            for outcome in _judged(row, question, suggested, context, options, agent, None, "model"):
+                if isinstance(outcome, Judgment) and score is not None:
+                    outcome.tags["suggestion_score"] = score
+                yield outcome
 
 
 def _answers(row: Row, question: str) -> list[tuple[Any, Any, Any]]:
@@ -87,12 +88,13 @@ def _judged(
     user: Any,
     why: str | None,
     kind: AnnotatorKind,
-) -> Judgment | Reject:
+) -> Iterator[Judgment | Reject]:
     try:
         options, ranking, ratings = _read(question, value, fields)
     except BadRow as bad:
-        return row.reject(str(bad))
-    return Judgment(
+        yield row.reject(str(bad))
+        return
+    judgment = Judgment(
         context=context,
         options=options,
         ranking=ranking,
@@ -104,6 +106,8 @@ def _judged(
         annotator_kind=kind,
         tags={"value": value},
     )
+    is_choice = len(ranking) == 2 and not _are_ranks(value)
+    yield from best_of(judgment) if is_choice else [judgment]
 
 
 def _read(question: str, value: Any, fields: dict[str, Option]) -> tuple[list[Option], list[list[int]], list[Rating]]:
@@ -112,7 +116,7 @@ def _read(question: str, value: Any, fields: dict[str, Option]) -> tuple[list[Op
         if not options:
             raise BadRow(f"question {question!r} was discarded on a record without a known answer")
         return options, [], []
-    if isinstance(value, list) and all(isinstance(item, dict) and "rank" in item for item in value):
+    if _are_ranks(value):
         named = [option_named(str(item["value"]), fields) for item in value]
         return named, tiers_by_rank((n, as_number(item["rank"], "rank")) for n, item in enumerate(value)), []
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -128,6 +132,10 @@ def _read(question: str, value: Any, fields: dict[str, Option]) -> tuple[list[Op
         if (best := index_of(labels[0], fields)) is not None:
             return options, [[best], [index for index in range(len(options)) if index != best]], []
     return [named_option(label) for label in labels], [list(range(len(labels)))], []
+
+
+def _are_ranks(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) and "rank" in item for item in value)
 
 
 def _is_argilla(sample: Sample) -> bool:

@@ -1,7 +1,8 @@
 """Community Alignment: people of five countries choose one of four replies, up to four turns (Zhang et al., 2025).
 
-One row is one conversation and gives one judgment a turn. The context is the earlier prompts and preferred replies. A
-turn that did not take place is absent; a turn with a prompt but no known choice is a reject.
+One row is one conversation of several turns, each with one choice, which gives one judgment for each reply that was
+not chosen (see `choices`), all with the turn's feedback as their reason. The context is the earlier prompts and
+preferred replies. A turn that did not take place is absent; a turn with a prompt but no known choice is a reject.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat
+from llull.judgments.formats.choices import best_of
 from llull.judgments.formats.nested_values import is_missing
 from llull.judgments.record import Judgment, Message, text_option
 from llull.judgments.rows import Reject, Row
@@ -40,7 +42,7 @@ def _convert(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:
             continue
         history = [*history, Message("user", asked)]
         best = given.index(preferred)
-        yield Judgment(
+        choice = Judgment(
             context=history,
             options=[text_option(candidates[letter]) for letter in given],
             ranking=[[best], [index for index in range(len(given)) if index != best]],
@@ -50,6 +52,7 @@ def _convert(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:
             groups=groups,
             tags={"turn": number},
         )
+        yield from best_of(choice)
         history = [*history, Message("assistant", candidates[preferred])]
 
 

@@ -1,7 +1,8 @@
 """Human Preference Dataset v2: people choose among generated pictures, or rank them (Wu et al., 2023).
 
-``train.json`` marks the preferred pictures; ``test.json`` holds each person's ranks, smaller is better, and their
-mean, which stays in the tags. Pictures are kept by their paths.
+``train.json`` marks the preferred pictures, and each is better than each of the others (see `choices`); ``test.json``
+holds each person's ranks, smaller is better, and their mean, which stays in the tags. Pictures are kept by their
+paths.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat, Sample
+from llull.judgments.formats.choices import best_of
 from llull.judgments.formats.nested_values import is_missing, take_list, tiers_by_rank, without
 from llull.judgments.record import Judgment, Media, Option, prompt
 from llull.judgments.rows import BadRow, Reject, Row, as_number
@@ -30,13 +32,14 @@ def _convert_choice(row: Row, beside: Beside) -> Iterator[Judgment]:
         raise BadRow("it prefers no picture")
     others = [index for index in range(len(marks)) if index not in best]
     user = row.take("user_hash", None)
-    yield Judgment(
+    choice = Judgment(
         context=prompt(row.text("prompt")),
         options=options,
         ranking=[best, others] if others else [best],
         annotator=None if is_missing(user) else str(user),
         annotator_kind="human",
     )
+    yield from best_of(choice) if others else [choice]
 
 
 def _convert_ranks(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:

@@ -1,8 +1,9 @@
 """Label Studio: tasks with the annotations of people and the predictions of models, exported as JSON.
 
-Each result of a kind that compares or rates is one judgment: Pairwise, Ranker (one list), Rating and Choices; a text
-area is the reason of the annotation's other results. Names of the objects compared are looked up in the task's data. A
-cancelled annotation is a ``cannot_judge``; results of other kinds (spans, boxes) are rejects.
+Each result of a kind that compares or rates is one judgment: Pairwise, Ranker (one list), Rating and Choices, but one
+among more than two answers makes several (see `choices`). A text area is the reason of the annotation's other
+results. Names of the objects compared are looked up in the task's data. A cancelled annotation is a ``cannot_judge``;
+results of other kinds (spans, boxes) are rejects.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat, Sample
+from llull.judgments.formats.choices import best_of
 from llull.judgments.formats.nested_values import without
 from llull.judgments.formats.platform_records import context_of, index_of, is_tie, option_named, options_of
 from llull.judgments.formats.timestamps import utc_time
@@ -59,7 +61,7 @@ def _annotation(
         if not compared:
             yield row.reject("an annotation holds no result that compares or rates")
     for item, (options, ranking, ratings) in reads:
-        yield Judgment(
+        judgment = Judgment(
             context=context_of(data),
             options=options,
             ranking=ranking,
@@ -72,6 +74,8 @@ def _annotation(
             time=utc_time(held.get("created_at")),
             tags={**about, "result": item},
         )
+        is_choice = len(ranking) == 2 and item.get("type") == "choices"
+        yield from best_of(judgment) if is_choice else [judgment]
 
 
 def _person(completed_by: Any) -> Any:

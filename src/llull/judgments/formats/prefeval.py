@@ -1,7 +1,8 @@
 """PrefEval: users' stated or implied preferences, and options of which one follows them (Zhao et al., 2025).
 
-The first of four options follows the preference, which is the judgment's criterion. Files that state preferences
-without options hold no judgments.
+One of several options, the first in one of the files, follows the preference, which is the criterion. It is better than
+each of the others, and nothing is said of how those compare: a row gives one judgment for each (see `choices`). Files
+that state preferences without options hold no judgments.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat
+from llull.judgments.formats.choices import best_of
 from llull.judgments.record import Judgment, prompt, text_option
 from llull.judgments.rows import BadRow, Row
 
 
 def _convert_choices(row: Row, beside: Beside) -> Iterator[Judgment]:
     options = _options(row, "classification_task_options")
-    yield _judgment(row, row.text("question"), options, followed=0)
+    yield from best_of(_judgment(row, row.text("question"), options, followed=0))
 
 
 def _convert_implicit(row: Row, beside: Beside) -> Iterator[Judgment]:
@@ -26,7 +28,7 @@ def _convert_implicit(row: Row, beside: Beside) -> Iterator[Judgment]:
         raise BadRow("its aligned_op is none of its options")
     said = row.fields["conversation"]
     why = said.get("user_selection") if isinstance(said, dict) else None
-    yield _judgment(row, row.text("implicit_query"), options, options.index(aligned), why)
+    yield from best_of(_judgment(row, row.text("implicit_query"), options, options.index(aligned), why))
 
 
 def _options(row: Row, key: str) -> list[str]:

@@ -1,9 +1,10 @@
 """PRISM: people of 75 countries talk with 21 models, choose among replies and score them (Kirk et al., 2024).
 
-``utterances`` has one scored reply a row, ``conversations`` one whole conversation; both hold the same judgments, one
-a turn, with the same ids: read one of the two. A person's reply goes on with the model that was chosen, so the context
-is the earlier prompts and chosen replies. Scores are from a slider, 1 to 100, and are not
-comparable between people. Demographics are joined from ``survey``.
+``utterances`` has one scored reply a row, ``conversations`` one whole conversation; both hold the same judgments, with
+the same ids: read one of the two. A turn gives one judgment with the scores and one for each reply that was not
+chosen (see `choices`), or a single one with both where there are two replies. A conversation goes on with the reply
+that was chosen, so the context is the earlier prompts and chosen replies. Scores are from a slider, 1 to 100, and are
+not comparable between people. Demographics are joined from ``survey``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, GroupFormat, RowFormat
+from llull.judgments.formats.choices import best_of
 from llull.judgments.formats.nested_values import is_missing, take_list, without
 from llull.judgments.record import Judgment, Message, Rating, text_option
 from llull.judgments.rows import BadRow, Reject, Row, as_number
@@ -110,7 +112,7 @@ def _turn(
     )
     if person:
         judgment.tags["survey"] = without(person, (*_DEMOGRAPHICS, "user_id"))
-    yield judgment
+    yield from best_of(judgment) if ranking else [judgment]
 
 
 def _is_chosen(reply: dict[str, Any]) -> bool:

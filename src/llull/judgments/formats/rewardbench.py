@@ -1,7 +1,8 @@
 """RewardBench 1 and 2: right and wrong completions, as pairs and as sets (Lambert et al., 2024; Malik et al., 2025).
 
-In RewardBench 2 the right completions are one tier and the wrong ones the other: in the subset Ties all right ones are
-equally correct, and elsewhere there is one right one. ``subset`` becomes the source.
+In RewardBench 2 each right completion is better than each wrong one, and a row gives one judgment for each two (see
+`choices`). In the subset Ties, the right ones are said to be equally correct: that is one more judgment. ``subset``
+becomes the source.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat, Sample, Writer
+from llull.judgments.formats.choices import CHOICE, best_of
 from llull.judgments.formats.conversations import to_messages
 from llull.judgments.formats.nested_values import take_list
 from llull.judgments.formats.row_writing import DoesNotFit, only_text, winning_pairs, write_rows
 from llull.judgments.preferences import Preferences
 from llull.judgments.record import Judgment, Message, Option, prompt, text_option
 from llull.judgments.rows import BadRow, Row
+
+_EQUALS = "Ties"
 
 
 def _convert_pair(row: Row, beside: Beside) -> Iterator[Judgment]:
@@ -35,12 +39,17 @@ def _convert_set(row: Row, beside: Beside) -> Iterator[Judgment]:
         raise BadRow("it lacks right or wrong completions")
     if not all(isinstance(text, str) for text in (*right, *wrong)):
         raise BadRow("a completion is not text")
-    yield Judgment(
+    subset = row.take("subset")
+    choice = Judgment(
         context=_asked(row),
         options=[text_option(text) for text in (*right, *wrong)],
         ranking=[list(range(len(right))), list(range(len(right), len(right) + len(wrong)))],
-        tags={"source": row.take("subset")},
+        tags={"source": subset},
     )
+    yield from best_of(choice)
+    if subset == _EQUALS and len(right) > 1:
+        tags = {**choice.tags, CHOICE: choice.id}
+        yield Judgment(choice.options, choice.context, choice.ranking[:1], tags=tags)
 
 
 def _asked(row: Row) -> list[Message]:
@@ -99,7 +108,7 @@ def _write_pairs(preferences: Preferences, path: Path) -> Counter[str]:
 
 
 def _write_sets(preferences: Preferences, path: Path) -> Counter[str]:
-    return write_rows("rewardbench-2", preferences, path, _set_rows)
+    return write_rows("rewardbench-2", preferences, path, _set_rows, whole_choices=True)
 
 
 _LOSES = "annotators, groups, strengths, ratings, criteria, reasons, times and tags other than the source and the id"

@@ -1,7 +1,7 @@
 """RMB, a benchmark of reward models: pairs, and the best of several against the others (Zhou et al., 2024).
 
-How the labels were made is not said with the data, so no kind of annotator is given. In ``bon_set`` the losers
-share one tier: each is worse than the best, and nothing is said of how they compare with each other.
+How the labels were made is not said with the data, so no kind of annotator is given. In ``bon_set`` each loser is worse
+than the best, and nothing is said of how the losers compare: a row gives one judgment for each (see `choices`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llull.judgments.format import Beside, RowFormat
+from llull.judgments.formats.choices import best_of
 from llull.judgments.record import Judgment, Message, Option, text_option
 from llull.judgments.rows import BadRow, Row
 
@@ -22,7 +23,7 @@ def _convert_best(row: Row, beside: Beside) -> Iterator[Judgment]:
     losers = row.take("loser_list")
     if not losers:
         raise BadRow("it has no losers")
-    yield _judgment(row, [row.take("bon_best"), *losers])
+    yield from best_of(_judgment(row, [row.take("bon_best"), *losers]))
 
 
 def _judgment(row: Row, answers: list[Any]) -> Judgment:

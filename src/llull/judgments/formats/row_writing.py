@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from llull.errors import InputError
 from llull.judgments import files
+from llull.judgments.formats.choices import whole
 from llull.judgments.preferences import Preferences
 from llull.judgments.record import Judgment, Message
 
@@ -23,7 +24,11 @@ class DoesNotFit(ValueError):
 
 
 def write_rows(
-    name: str, preferences: Preferences, path: Path, rows_of: Callable[[Judgment], Iterable[dict[str, Any]]]
+    name: str,
+    preferences: Preferences,
+    path: Path,
+    rows_of: Callable[[Judgment], Iterable[dict[str, Any]]],
+    whole_choices: bool = False,
 ) -> Counter[str]:
     """Write the rows of each judgment as JSON lines, or as a JSON array if the file's name ends in ``.json``.
 
@@ -32,6 +37,7 @@ def write_rows(
         preferences: what is written.
         path: ``.jsonl`` or ``.json``, either with ``.gz`` after it; its folder is there.
         rows_of: the rows of a judgment; raises `DoesNotFit` where the format cannot hold it.
+        whole_choices: give ``rows_of`` the choices that `best_of` took apart as one judgment each.
 
     Raises:
         InputError: the file's name ends otherwise, or no judgment at all fits the format.
@@ -47,11 +53,11 @@ def write_rows(
     before, between, after = ("[\n", ",\n", "\n]\n") if kind == ".json" else ("", "\n", "\n")
     with _open_text(path) as stream:
         stream.write(before)
-        for judgment in preferences:
+        for judgment, parts in whole(preferences) if whole_choices else ((judgment, 1) for judgment in preferences):
             try:
                 rows = list(rows_of(judgment))
             except DoesNotFit as reason:
-                unfit[str(reason)] += 1
+                unfit[str(reason)] += parts
                 continue
             for row in rows:
                 stream.write((between if written else "") + json.dumps(row, ensure_ascii=False))
