@@ -70,9 +70,11 @@ class Format(ABC):
     title: str
     """Full name and origin, for people."""
     fields: frozenset[str]
-    """Fields that every row has. Of the formats that fit a file, the one that names most fields wins."""
+    """Fields that every row has. Of the formats that fit a file, the one that knows most fields wins."""
     check: Callable[[Sample], bool] = lambda sample: True
     """A further test, for formats that share field names."""
+    more_fields: Callable[[Sample], int] = lambda sample: 0
+    """How many fields beyond those it knows in a file, for formats whose users name fields themselves."""
     load: Callable[[Path], Iterator[tuple[int, dict[str, Any] | BadRow]]] = files.rows
     """How to get numbered rows out of a file, for formats that are not tables of rows."""
     endings: frozenset[str] = frozenset()
@@ -85,6 +87,10 @@ class Format(ABC):
     def recognises(self, sample: Sample) -> bool:
         """Whether a file with these first rows is of this format."""
         return sample.has(self.fields) and self.check(sample)
+
+    def fields_known(self, sample: Sample) -> int:
+        """How many fields of a file that it recognises it knows by name."""
+        return len(self.fields) + self.more_fields(sample)
 
     @abstractmethod
     def outcomes(self, rows: Iterable[Row], beside: Beside) -> Iterator[tuple[list[Row], Judgment | Reject]]:

@@ -92,22 +92,23 @@ def recognize(path: Path) -> tuple[Format, NumberedRows]:
     Raises:
         InputError: no format fits, or the file belongs to one but holds no judgments.
     """
-    fault: InputError | None = None
+    faults: list[InputError] = []
     sample: list[dict[str, Any]] = []
     for load in _loaders(path):
         try:
             rows = load(path)
             ahead, sample = _look_ahead(rows)
         except InputError as unreadable:
-            fault = unreadable
+            faults.append(unreadable)
             continue
         if found := fitting(Sample(path, sample), [f for f in known_formats().values() if f.load is load]):
             return found, itertools.chain(ahead, rows)
         if not sample:
-            fault = _no_rows(path, ahead)
+            faults.append(_no_rows(path, ahead))
     if sample:
         raise unrecognized(str(path), path.name.split(".")[0], sample)
-    raise fault or Unrecognized(f"{path}: files ending in {files.ending(path) or 'nothing'} are not read")
+    # Of a file that is no table, the format whose ending it has knows best what is wrong with it.
+    raise faults[-1] if files.is_table(path) else faults[0]
 
 
 def recognize_rows(name: str, rows: NumberedRows) -> tuple[Format, NumberedRows]:
@@ -121,9 +122,9 @@ def recognize_rows(name: str, rows: NumberedRows) -> tuple[Format, NumberedRows]
 
 
 def fitting(sample: Sample, among: Iterable[Format]) -> Format | None:
-    """The format that fits and names most fields; a fallback only where nothing else fits."""
+    """The format that fits and knows most fields; a fallback only where nothing else fits."""
     fits = [known for known in among if known.recognises(sample)]
-    return max(fits, key=lambda known: (not known.fallback, len(known.fields)), default=None)
+    return max(fits, key=lambda known: (not known.fallback, known.fields_known(sample)), default=None)
 
 
 def unrecognized(where: str, stem: str, sample: list[dict[str, Any]]) -> Unrecognized:

@@ -60,3 +60,5 @@ def test_a_file_without_names_is_refused(tmp_path):
     path.write_text("2\n1,Anna\n2,Bernat\n3,3,1\n3,1,2\n")
     with pytest.raises(InputError, match="ALTERNATIVE NAME"):
         read(path, format="preflib")
+    with pytest.raises(InputError, match="ALTERNATIVE NAME"):
+        read(path)

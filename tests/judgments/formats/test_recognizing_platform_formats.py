@@ -96,6 +96,17 @@ SAMPLES = {
     "icai": {"metadata": {}, "annotators": {}, "comparisons": []},
     "icai-table": {"text_a": "A", "text_b": "B", "preferred_text": "text_a", "input": "Q"},
     "wimhf": {"prompt": "Q", "response_A": "A", "response_B": "B", "label": 1},
+    "lmsys-kaggle": {
+        "id": 1,
+        "model_a": "m",
+        "model_b": "n",
+        "prompt": '["Q"]',
+        "response_a": '["A"]',
+        "response_b": '["B"]',
+        "winner_model_a": 1,
+        "winner_model_b": 0,
+        "winner_tie": 0,
+    },
     "argilla": {"id": "1", "status": "completed", "prompt": "Q", "q.responses": ["a"], "q.responses.users": ["u"]},
     "label-studio": {"id": 1, "data": {"prompt": "Q"}, "annotations": [], "predictions": []},
     "open-assistant": {"message_tree_id": "1", "tree_state": "ready_for_export", "prompt": {"text": "Q"}},
@@ -133,6 +144,20 @@ SAMPLES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("argilla", {"id": "1", **PAIR, "q.responses": ["a"]}),
+        ("argilla", {"id": "1", "prompt": "Q", "chosen": "A", "rejected": "B", "q.suggestion": "chosen"}),
+        ("argilla", {"id": "1", "instruction": "Q", "chosen": "A", "rejected": "B", "q.responses": ["a"]}),
+        ("argilla", {"id": "1", "prompt": "Q", "completion": "A", "label": True, "q.responses": [True]}),
+        ("trl", {"id": "1", "prompt": "Q", "chosen": "A", "rejected": "B"}),
+    ],
+)
+def test_names_that_a_project_chose_do_not_hide_the_platform(write_json_lines, name, row):
+    assert recognize(write_json_lines([row]))[0].name == name
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("repeats", [1, 30])
 def test_a_sample_is_recognized_as_itself(write_json_lines, name, repeats):
@@ -143,7 +168,7 @@ def test_a_sample_is_recognized_as_itself(write_json_lines, name, repeats):
 def test_no_other_format_claims_it_as_strongly(write_json_lines, name):
     sample = Sample(write_json_lines([SAMPLES[name]]), [SAMPLES[name]])
     claims = {
-        known.name: len(known.fields)
+        known.name: known.fields_known(sample)
         for known in known_formats().values()
         if known.recognises(sample) and not known.fallback
     }

@@ -23,8 +23,7 @@ _STATUSES = ("submitted", "draft", "discarded")
 
 
 def _convert(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:
-    questions = sorted({key.split(".")[0] for key in row.fields if key.endswith((".responses", ".suggestion"))})
-    record = {key: value for key, value in row.fields.items() if not key.startswith(tuple(f"{q}." for q in questions))}
+    questions, record = _parted(row.fields)
     context, options = context_of(record), options_of(record)
     held = {question: _answers(row, question) for question in questions}
     reasons: dict[Any, list[str]] = {}
@@ -50,6 +49,13 @@ def _convert(row: Row, beside: Beside) -> Iterator[Judgment | Reject]:
                 if isinstance(outcome, Judgment) and score is not None:
                     outcome.tags["suggestion_score"] = score
                 yield outcome
+
+
+def _parted(fields: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The names of the questions, and the fields that are none of theirs."""
+    questions = sorted({key.split(".")[0] for key in fields if key.endswith((".responses", ".suggestion"))})
+    starts = tuple(f"{question}." for question in questions)
+    return questions, {key: value for key, value in fields.items() if not key.startswith(starts)}
 
 
 def _answers(row: Row, question: str) -> list[tuple[Any, Any, Any]]:
@@ -142,12 +148,20 @@ def _is_argilla(sample: Sample) -> bool:
     return all(any(key.endswith((".responses", ".suggestion")) for key in row) for row in sample.rows)
 
 
+def _more_fields(sample: Sample) -> int:
+    """The fields of the questions, and those of the record that ask or answer, whatever the project calls them."""
+    fields = sample.rows[0]
+    _, record = _parted(fields)
+    return len(fields) - len(record) + bool(context_of(record)) + len(options_of(record))
+
+
 FORMATS = (
     RowFormat(
         name="argilla",
         title="Argilla: flattened records",
         fields=frozenset({"id"}),
         check=_is_argilla,
+        more_fields=_more_fields,
         convert=_convert,
     ),
 )
