@@ -205,10 +205,11 @@ _REMEMBERED = 500_000
 class TextStatistics(Encoder):
     """Lengths, layout, readability and turns of phrase: the features of `STATISTICS`.
 
-    >>> from llull.encoders.statistics import Text, STATISTICS
-    >>> text = Text("Perhaps. I can't help with that!")
-    >>> {s.name: round(s.measure(text), 2) for s in STATISTICS if s.name in ("sentences (log)", "refusals")}
-    {'sentences (log)': 1.1, 'refusals': 0.69}
+    Examples:
+        >>> from llull.encoders.statistics import Text, STATISTICS
+        >>> text = Text("Perhaps. I can't help with that!")
+        >>> {s.name: round(s.measure(text), 2) for s in STATISTICS if s.name in ("sentences (log)", "refusals")}
+        {'sentences (log)': 1.1, 'refusals': 0.69}
     """
 
     def __init__(self) -> None:

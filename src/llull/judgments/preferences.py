@@ -30,15 +30,15 @@ class Preferences:
     ``preferences.dataset`` is that data set, for everything ``datasets`` does (map, shard, stream, push).
     A `Preferences` is a value: each method that changes it returns a new one.
 
-    >>> from llull.judgments import Judgment, Preferences, prompt, text_option
-    >>> votes = Preferences.from_judgments(
-    ...     [Judgment([text_option("No."), text_option("Yes.")], prompt("Is it?"), ranking=[[1], [0]], annotator="ann")]
-    ... )
-    >>> len(votes), votes[0].options[1].text
-    (1, 'Yes.')
-    >>> pairs = votes.pairs()
-    >>> [pairs.options.texts()[i] for i in (pairs.winner[0], pairs.loser[0])]
-    ['Yes.', 'No.']
+    Examples:
+        >>> from llull.judgments import Judgment, Preferences, prompt, text_option
+        >>> vote = Judgment([text_option("No."), text_option("Yes.")], prompt("Is it?"), ranking=[[1], [0]])
+        >>> votes = Preferences.from_judgments([vote])
+        >>> len(votes), votes[0].options[1].text
+        (1, 'Yes.')
+        >>> pairs = votes.pairs()
+        >>> [pairs.options.texts()[i] for i in (pairs.winner[0], pairs.loser[0])]
+        ['Yes.', 'No.']
     """
 
     def __init__(self, dataset: datasets.Dataset) -> None:

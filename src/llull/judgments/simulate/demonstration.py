@@ -40,9 +40,10 @@ def demo(seed: int = 0) -> Preferences:
     preference for what is shown first. A few faults are planted among the last rows: identical options, empty options,
     repeated votes, a contradictory repeat, damaged text, and a question that occurs in two spellings.
 
-    >>> votes = demo()
-    >>> sorted(votes.describe().groups["community"])
-    ['careful', 'direct']
+    Examples:
+        >>> votes = demo()
+        >>> sorted(votes.describe().groups["community"])
+        ['careful', 'direct']
     """
     simulated = demo_truth(seed).preferences
     faults = _faults(simulated, np.random.default_rng(seed))
