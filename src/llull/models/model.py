@@ -47,14 +47,15 @@ class PreferenceModel:
             `OneHot`, where it would shrink a rare item less than a frequent one.
         seed: of every random choice.
 
-    >>> from llull.encoders import OneHot
-    >>> from llull.judgments import Judgment, Preferences, named_option
-    >>> def vote(winner, loser):
-    ...     return Judgment([named_option(winner), named_option(loser)], ranking=[[0], [1]])
-    >>> votes = Preferences.from_judgments([vote("tea", "coffee")] * 3 + [vote("coffee", "tea")])
-    >>> model = PreferenceModel(OneHot(), l2=0).fit(votes)
-    >>> round(float(model.prob(votes)[0]), 6)
-    0.75
+    Examples:
+        >>> from llull.encoders import OneHot
+        >>> from llull.judgments import Judgment, Preferences, named_option
+        >>> def vote(winner, loser):
+        ...     return Judgment([named_option(winner), named_option(loser)], ranking=[[0], [1]])
+        >>> votes = Preferences.from_judgments([vote("tea", "coffee")] * 3 + [vote("coffee", "tea")])
+        >>> model = PreferenceModel(OneHot(), l2=0).fit(votes)
+        >>> round(float(model.prob(votes)[0]), 6)
+        0.75
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class PreferenceModel:
 
     def pairs(self, preferences: Preferences | Pairs) -> Pairs:
         """Pairs with the group that the population needs; pairs are given back as they are."""
-        return preferences if isinstance(preferences, Pairs) else preferences.pairs(group=self.population.key)
+        return preferences if isinstance(preferences, Pairs) else preferences.pairs(group=self.population.group_key)
 
     def prob(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """P(winner preferred to loser), ties counted half: float64 [n]. Swapping a pair gives 1 minus it.

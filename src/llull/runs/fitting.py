@@ -22,7 +22,7 @@ from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
 
 
-@dataclass
+@dataclass(frozen=True)
 class ModelOptions:
     """A preference model as features x head x link x population.
 
@@ -48,7 +48,7 @@ class ModelOptions:
 
 def fit(
     data: list[str],
-    model: ModelOptions | None = None,
+    model: ModelOptions = ModelOptions(),
     groups: str | None = None,
     by: list[str] | None = None,
     rating: str | None = None,
@@ -75,7 +75,6 @@ def fit(
         format: format of all the files, instead of finding it from their first rows.
         strict: stop at the first bad row instead of setting it aside.
     """
-    options = model or ModelOptions()
     console = Console()
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
@@ -86,7 +85,7 @@ def fit(
     if preferences.reading is not None:
         preferences.reading.write_rejects(folder.path / REJECTS)
     return run(
-        preferences, options, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
+        preferences, model, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
     )
 
 
@@ -109,6 +108,11 @@ def run(
     console.print(problems_table(problems))
     judged = preferences.paired_by(rating, seed=seed) if rating else preferences
     features = options.features or default_features(judged, console)
+    # Fitted to the options of all folds, which tells no answers: a name that is in no training fold is at average
+    # strength instead of unknown.
+    features = features.fit(judged.pairs().options)
+    if note := missing_texts(judged):
+        console.print(note, style="yellow")
     keys: list[str] = list(dict.fromkeys([*([groups] if groups else []), *(by or [])]))
 
     def measured(name: str, candidate: PreferenceModel) -> Evaluation:
@@ -161,6 +165,19 @@ def explaining_model(preferences: Preferences, population: Population | None, se
     if not preferences.pairs().options.have_text:
         return None
     return PreferenceModel(TextStatistics(), population=population, seed=seed).fit(preferences)
+
+
+def missing_texts(preferences: Preferences) -> str:
+    """A warning where some options have a text and others are known only by name; empty where there is none."""
+    pairs = preferences.pairs()
+    written = pairs.options.with_text
+    mixed = int((written[pairs.winner] != written[pairs.loser]).sum())
+    if not mixed:
+        return ""
+    return (
+        f"{mixed:,} of {len(pairs):,} pairs set a text against an option known only by its name; features of text "
+        "would describe the name, so leave these judgments out or use OneHot"
+    )
 
 
 def default_features(preferences: Preferences, console: Console) -> Encoder:

@@ -11,7 +11,7 @@ from llull.judgments.reading import Reading
 
 
 def reading_table(reading: Reading) -> Table:
-    """Rows in, judgments out and rejects of every file, with what is worth knowing about it."""
+    """Rows in, judgments out and rejects of every file, what is worth knowing about it, and files passed over."""
     table = Table(title="What became of every row", title_justify="left")
     for name, justify in (
         ("file", "left"),
@@ -27,6 +27,9 @@ def reading_table(reading: Reading) -> Table:
             table.add_row(f"  {note}", "", f"{count:,}", "", "", style="dim")
     for reason, count in _reasons(reading):
         table.add_row(f"  rejected: {reason}", "", "", "", f"{count:,}", style="yellow")
+    for path, reason in reading.skipped.items():
+        table.add_row(path, "passed over", "", "", "", style="dim")
+        table.add_row(f"  {reason}", "", "", "", "", style="dim")
     return table
 
 

@@ -6,7 +6,7 @@ fitted to their optimum by the populations, so that all heads share one solver, 
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -17,21 +17,21 @@ Hidden = dict[str, np.ndarray]
 """Named arrays that a head learns below the weights."""
 
 
-class Head(Protocol):
+class Head(ABC):
     """What populations ask of a head."""
 
+    @abstractmethod
     def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
         """Learn what is below the weights from these votes."""
-        ...
 
+    @abstractmethod
     def contrast(self, hidden: Hidden, winner: np.ndarray, loser: np.ndarray) -> np.ndarray:
         """Rows [n, p] for pairs of rows of features [n, d]; swapping the two changes the sign."""
-        ...
 
+    @abstractmethod
     def basis(self, hidden: Hidden, rows: np.ndarray) -> np.ndarray | None:
         """Rows [m, p] in which the utility is ``basis @ weights``; None for a head without a utility."""
-        ...
 
+    @abstractmethod
     def names(self, features: tuple[str, ...]) -> tuple[str, ...] | None:
         """What each weight is about, given the names of the features; None where no one could say."""
-        ...

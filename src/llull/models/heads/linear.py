@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llull.models.heads.head import Hidden
+from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Head):
     """Utility is a weighted sum of standardized features; a contrast is their difference."""
 
     def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llull.errors import InputError
-from llull.models.heads.head import Hidden
+from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.votes import Votes, held_out
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MLP:
+class MLP(Head):
     """Utility is a weighted sum of the last of some layers of rectified units.
 
     The layers are learned by Adam on shuffled batches, and kept as they were when the loss on a fifth of the

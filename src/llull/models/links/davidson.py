@@ -8,13 +8,13 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.judgments.views import Pairs
-from llull.models.links.link import read_ties
+from llull.models.links.link import Link, read_ties
 from llull.models.links.logistic import check_reading
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class DavidsonTies:
+class DavidsonTies(Link):
     """Win, tie and loss in proportion to exp(d/2), nu and exp(-d/2), where d = u(a) - u(b) (Davidson, 1970).
 
     ``theta`` is log nu; nu > 0 is twice the odds of a tie against a decision between equals.

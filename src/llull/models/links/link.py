@@ -6,6 +6,7 @@ A margin is the utility of a pair's winner minus that of its loser. A link may h
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol
 
 import numpy as np
@@ -45,20 +46,20 @@ class Likelihood(Protocol):
         ...
 
 
-class Link(Likelihood, Protocol):
+class Link(Likelihood):
     """What a preference model asks of a link."""
 
+    @abstractmethod
     def keep(self, pairs: Pairs) -> np.ndarray:
         """Which pairs are read at all: bool [n]."""
-        ...
 
+    @abstractmethod
     def check(self, votes: Votes) -> None:
         """Raise InputError where these votes cannot determine ``theta``."""
-        ...
 
+    @abstractmethod
     def outcomes(self, margin: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """Probabilities that the winner wins, that they tie, that the loser wins: [n, 3]."""
-        ...
 
 
 def read_ties(pairs: Pairs, ties: str, leave_out: tuple[str, ...]) -> np.ndarray:

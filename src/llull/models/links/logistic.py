@@ -11,12 +11,12 @@ from scipy.special import expit
 from llull.errors import InputError
 from llull.judgments.record import VERDICTS
 from llull.judgments.views import Pairs
-from llull.models.links.link import read_ties
+from llull.models.links.link import Link, read_ties
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class Logistic:
+class Logistic(Link):
     """P(a preferred to b) = 1 / (1 + exp(-(u(a) - u(b)))) (Bradley and Terry, 1952).
 
     Args:

@@ -10,13 +10,13 @@ from scipy.special import expit
 
 from llull.errors import InputError
 from llull.judgments.views import Pairs
-from llull.models.links.link import read_ties
+from llull.models.links.link import Link, read_ties
 from llull.models.links.logistic import check_reading
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class NoisyLogistic:
+class NoisyLogistic(Link):
     """P(a vote for a over b) = e + (1 - 2e) / (1 + exp(-(u(a) - u(b)))): a share e of the labels is flipped.
 
     Probabilities are those of the votes one would see, flips included; utilities are free of them. The loss

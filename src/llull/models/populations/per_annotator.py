@@ -13,7 +13,7 @@ from llull.models.fitting.part import Part, fit_part
 from llull.models.fitting.weights import NotConverged
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Parts
+from llull.models.populations.population import Membership, Parts, Population
 from llull.models.votes import Votes, held_out
 
 # Per vote of an average annotator: from hardly any deviation to deviations that the votes decide alone.
@@ -22,7 +22,7 @@ _LOOSE = 1e-6
 
 
 @dataclass(frozen=True)
-class PerAnnotator:
+class PerAnnotator(Population):
     """Each annotator's weights are the shared ones plus a deviation: w_a = w + u_a.
 
     They are fitted together to the optimum of the objective in `llull.models.fitting.deviations`: a
@@ -39,11 +39,6 @@ class PerAnnotator:
     def __post_init__(self) -> None:
         if self.shrinkage is not None and not self.shrinkage > 0:
             raise InputError(f"shrinkage={self.shrinkage} is not above 0; for separate fits use PerGroup('annotator')")
-
-    @property
-    def key(self) -> None:
-        """Pairs name their annotator in any case."""
-        return None
 
     @property
     def member_noun(self) -> str:

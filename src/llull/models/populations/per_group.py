@@ -12,12 +12,12 @@ from llull.judgments.views import Pairs
 from llull.models.fitting.part import fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Parts
+from llull.models.populations.population import Membership, Parts, Population
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class PerGroup:
+class PerGroup(Population):
     """Each group has weights of its own, fitted to its votes alone.
 
     Args:
@@ -32,6 +32,11 @@ class PerGroup:
     def __post_init__(self) -> None:
         if self.unseen not in ("error", "shared"):
             raise InputError(f"unseen={self.unseen!r} is not a choice of PerGroup; give 'error' or 'shared'")
+
+    @property
+    def group_key(self) -> str:
+        """The key."""
+        return self.key
 
     @property
     def member_noun(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -36,23 +36,23 @@ class Membership:
     names: tuple[str, ...]
 
 
-class Population(Protocol):
+class Population(ABC):
     """What a preference model asks of a population."""
 
     @property
-    def key(self) -> str | None:
-        """The group key that pairs must be made with, if any."""
-        ...
+    def group_key(self) -> str | None:
+        """What pairs must say the group by; None, unless said otherwise, for a population without groups."""
+        return None
 
     @property
+    @abstractmethod
     def member_noun(self) -> str:
         """What its members are called in tables and messages."""
-        ...
 
+    @abstractmethod
     def membership(self, pairs: Pairs) -> Membership:
         """The member of each pair."""
-        ...
 
+    @abstractmethod
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit all parts; ``votes.member`` holds the membership."""
-        ...

@@ -10,18 +10,13 @@ from llull.judgments.views import Pairs
 from llull.models.fitting.part import fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Parts
+from llull.models.populations.population import Membership, Parts, Population
 from llull.models.votes import Votes
 
 
 @dataclass(frozen=True)
-class Shared:
+class Shared(Population):
     """Everyone has the same weights."""
-
-    @property
-    def key(self) -> None:
-        """No group is needed."""
-        return None
 
     @property
     def member_noun(self) -> str:
