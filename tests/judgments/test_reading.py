@@ -125,6 +125,18 @@ def test_a_format_named_before_a_folder_passes_over_its_auxiliary_files(tmp_path
     assert list(preferences.reading.skipped) == [str(tmp_path / "jokes.jsonl")]
 
 
+def test_rows_of_a_neighbor_that_cannot_be_read_are_counted(tmp_path):
+    put_lines(
+        tmp_path / "jokes.jsonl",
+        ["{oops", {"item": "j1", "text": "A man visits the doctor."}, {"text": "No key."}, {"item": [], "text": "x"}],
+    )
+    preferences = read(put_lines(tmp_path / "ratings.jsonl", [{"user": "u1", "ratings": {"j1": 2.5}}] * 2))
+    assert [judgment.options[0].text for judgment in preferences] == ["A man visits the doctor."] * 2
+    assert preferences.reading is not None
+    notes = preferences.reading.files[0].notes
+    assert notes["a row of jokes.jsonl that cannot be read, passed over"] == 3
+
+
 @pytest.mark.parametrize("source", ["hh-rlfh:{}", "{}"])
 def test_an_unknown_format_gets_the_nearest_known_name(tmp_path, source):
     path = put_lines(tmp_path / "votes.jsonl", PAIRS)

@@ -6,7 +6,9 @@ and `GroupFormat`, and, where Llull writes the format too, ``WRITERS``, a tuple 
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,19 +29,26 @@ class Beside:
     """The files beside the one being read, for formats that spread over several."""
 
     path: Path
+    notes: Counter[str] = field(default_factory=Counter)
+    """What is worth telling about these files, counted."""
     _tables: dict[tuple[str, str], dict[Any, dict[str, Any]]] = field(default_factory=dict)
 
     def table(self, name: str, key: str | Callable[[dict[str, Any]], Hashable]) -> dict[Any, dict[str, Any]]:
         """Rows of the file called ``name`` (any of the endings `files.rows` reads), by a key.
 
-        An absent file gives an empty table: the judgments are then read without what it would have added.
+        An absent file gives an empty table: the judgments are then read without what it would have added. Rows that
+        cannot be read, or lack the key, are passed over and counted in ``notes``.
         """
         slot = (name, key if isinstance(key, str) else str(id(key)))
         if slot not in self._tables:
             found = [p for p in sorted(self.path.parent.glob(f"{name}.*")) if p.is_file() and files.is_table(p)]
-            of = (lambda fields: fields[key]) if isinstance(key, str) else key
-            rows = files.rows(found[0]) if found else ()
-            self._tables[slot] = {of(f): f for _, f in rows if isinstance(f, dict)}
+            of = operator.itemgetter(key) if isinstance(key, str) else key
+            table = self._tables[slot] = {}
+            for _, fields in files.rows(found[0]) if found else ():
+                try:
+                    table[of(fields)] = fields
+                except (LookupError, TypeError, ValueError):
+                    self.notes[f"a row of {found[0].name} that cannot be read, passed over"] += 1
         return self._tables[slot]
 
     @cached_property

@@ -171,7 +171,7 @@ def _judgments(
             if account.rows % _ROWS_PER_TICK == 0:
                 tick(source.name, account.rows)
 
-    for origins, outcome in source.format.outcomes(rows(), Beside(Path(source.name))):
+    for origins, outcome in source.format.outcomes(rows(), Beside(Path(source.name), account.notes)):
         ordinals = [row.ordinal for row in origins]
         if isinstance(outcome, Reject):
             reject(outcome, ordinals)

@@ -156,8 +156,9 @@ class Judgment:
 def text_option(text: str, source: str | None = None, role: str = "assistant") -> Option:
     """An option that is one message of text.
 
-    >>> text_option("Yes.", source="model-a").text
-    'Yes.'
+    Examples:
+        >>> text_option("Yes.", source="model-a").text
+        'Yes.'
     """
     return Option([Message(role, text)], source=source, id=_text_option_id(role, text))
 
@@ -175,8 +176,7 @@ def prompt(text: str, system: str | None = None) -> list[Message]:
 
 def content_hash(parts: Any) -> str:
     """Sixteen hexadecimal digits that identify any JSON-like content."""
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), default=str)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return blake2b(_encode(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def context_id(context: Sequence[Message]) -> str:
@@ -214,6 +214,10 @@ def judgment_id(judgment: Judgment) -> str:
             judgment.time,
         ]
     )
+
+
+# ``json.dumps`` with arguments makes an encoder for every call, which takes longer than most of the encoding.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 @lru_cache(maxsize=8192)

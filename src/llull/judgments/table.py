@@ -62,6 +62,7 @@ SCHEMA = pa.schema(
     ]
 )
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _BATCH_ROWS = 20_000
 
 
@@ -319,4 +320,4 @@ def _tag_text(value: Any) -> str:
         return str(value)
     if isinstance(value, datetime):
         value = value.astimezone(UTC).isoformat()
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _encode(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.markup import escape
 from rich.table import Table
 
 from llull.judgments.diagnosing import Problem
@@ -22,14 +23,14 @@ def reading_table(reading: Reading) -> Table:
     ):
         table.add_column(name, justify=justify, overflow="fold")  # pyright: ignore[reportArgumentType]
     for file in reading.files:
-        table.add_row(file.path, file.format, f"{file.rows:,}", f"{file.judgments:,}", f"{len(file.rejects):,}")
+        table.add_row(escape(file.path), file.format, f"{file.rows:,}", f"{file.judgments:,}", f"{len(file.rejects):,}")
         for note, count in file.notes.most_common():
-            table.add_row(f"  {note}", "", f"{count:,}", "", "", style="dim")
+            table.add_row(f"  {escape(note)}", "", f"{count:,}", "", "", style="dim")
     for reason, count in _reasons(reading):
-        table.add_row(f"  rejected: {reason}", "", "", "", f"{count:,}", style="yellow")
+        table.add_row(f"  rejected: {escape(reason)}", "", "", "", f"{count:,}", style="yellow")
     for path, reason in reading.skipped.items():
-        table.add_row(path, "passed over", "", "", "", style="dim")
-        table.add_row(f"  {reason}", "", "", "", "", style="dim")
+        table.add_row(escape(path), "passed over", "", "", "", style="dim")
+        table.add_row(f"  {escape(reason)}", "", "", "", "", style="dim")
     return table
 
 
