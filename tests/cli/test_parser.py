@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llull.cli.parser import parse, resolved
+from llull.runs.fitting import fit
 
 
 @dataclass
@@ -71,6 +72,22 @@ def test_errors_are_one_line_that_names_the_way_out(words: list[str], said: str,
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model.link", "Davidson"], "--model.link cannot be 'Davidson'; did you mean DavidsonTies?"),
+        (["--model.features", "SentenceEncoder", "--model.features.contxt", "with"], "did you mean context?"),
+    ],
+)
+def test_classes_are_named_and_their_options_checked(words: list[str], said: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        parse(fit, "fit", ["a", *words])
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("llull fit: ")
     assert error.count("\n") == 1
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 import yaml
@@ -17,6 +19,8 @@ _UNKNOWN = (
     re.compile(r"does not accept (?:option|nested key|key) '([\w.\-]+)'"),
     re.compile(r"(?:[Oo]ption|[Kk]ey) '([\w.\-]+)' is not (?:accepted|expected)"),
 )
+
+_command: ContextVar[str] = ContextVar("command", default="")
 
 
 def parse(function: Callable[..., Any], name: str, argv: Sequence[str]) -> dict[str, Any]:
@@ -40,6 +44,7 @@ def resolved(function: Callable[..., Any], name: str, argv: Sequence[str]) -> st
 
 def command_parser(function: Callable[..., Any], name: str) -> ArgumentParser:
     """The parser of one command."""
+    _command.set(name)
     parser = _OneLineParser(prog=f"llull {name}", description=_first_paragraph(function))
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     hints = get_type_hints(function)
@@ -102,19 +107,33 @@ class _OneLineParser(ArgumentParser):
                 break
         else:
             said = _shorten(message)
-        sys.stderr.write(f"{self.prog}: {said} (llull {self.prog.split()[-1]} --help shows all options)\n")
+        # Parsers of nested classes are made by jsonargparse and do not know which command they serve.
+        sys.stderr.write(f"llull {_command.get()}: {said} (llull {_command.get()} --help shows all options)\n")
         sys.exit(2)
 
 
 def _shorten(message: str) -> str:
     key = re.search(r"Parser key \"([\w.]+)\"", message)
     given = re.search(r"Given value: (.*)", message)
+    kinds = re.findall(r"<class '(llull\.[\w.]+)'>", message)
+    if key and given and kinds and "dot import path" in message:
+        names = [made.__name__ for kind in kinds for made in _subclasses(_imported(kind))]
+        return f"--{key[1]} cannot be {given[1]!r}; {nearest(given[1], names)}"
     if key and given:
         expected = re.findall(r"Expected an? <class '([\w.]+)'>", message)
         expected = ["nothing (null)" if kind == "NoneType" else kind for kind in expected]
         wants = f"; it takes {' or '.join(expected)}" if expected else ""
         return f"--{key[1]} cannot be {given[1]!r}{wants}"
     return " ".join(message.split())
+
+
+def _imported(path: str) -> type:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _subclasses(kind: type) -> list[type]:
+    return [found for made in kind.__subclasses__() for found in (made, *_subclasses(made))]
 
 
 def _positionals(function: Callable[..., Any]) -> list[inspect.Parameter]:
