@@ -1,8 +1,8 @@
 """Every example of the guide runs as it stands on the page, and prints what the page says it prints.
 
-A block of ``python``, or of ``sh`` with commands of ``llull``, is run: all blocks of a page in order, in one folder and one
-namespace. The title of a block says what is special about it: ``this fails``, or ``not run: WHY``. A block of ``text`` with the
-title ``output`` holds what the block before it printed; a line ``...`` stands for any lines left out.
+A block of ``python``, or of ``sh`` with commands of ``llull``, is run: all blocks of a page in order, in one folder
+and one namespace. The title of a block says what is special about it: ``this fails``, or ``not run: WHY``. A block of
+``text`` titled ``output`` holds what the block before it printed; a line ``...`` stands for any lines left out.
 """
 
 from __future__ import annotations
