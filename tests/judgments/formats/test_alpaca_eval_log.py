@@ -10,9 +10,9 @@ from llull.judgments.reading import read
 
 
 @pytest.mark.slow
-def test_the_whole_log(real_data, raw_rows, assert_kept, tmp_path):
+def test_the_whole_log(real_data, raw_rows, assert_kept, tmp_path, read_once):
     folder = real_data / "alpaca_eval_judgments"
-    log, raw = read(folder / "judgments.jsonl.gz"), raw_rows(folder / "judgments.jsonl.gz")
+    log, raw = read_once(folder / "judgments.jsonl.gz"), raw_rows(folder / "judgments.jsonl.gz")
     (account,) = log.reading.files
     assert account.format == "alpaca-eval-log"
     assert account.rows == len(raw) == 108665

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from llull.judgments import prompt, read
+from llull.judgments import prompt
 
 
 @pytest.fixture(scope="module")
-def traces(real_data):
-    return read(real_data / "big_bench_mistake" / "big_bench_mistake.jsonl.gz")
+def traces(real_data, read_once):
+    return read_once(real_data / "big_bench_mistake" / "big_bench_mistake.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

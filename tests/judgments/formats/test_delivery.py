@@ -6,12 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from llull.judgments import read
-
 
 @pytest.fixture(scope="module")
-def delivery(real_data):
-    return read(real_data / "delivery_human_prefs" / "human_prefs.jsonl.gz")
+def delivery(real_data, read_once):
+    return read_once(real_data / "delivery_human_prefs" / "human_prefs.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

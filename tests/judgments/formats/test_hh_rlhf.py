@@ -11,8 +11,8 @@ ROWS = {"harmless-base": 2312, "helpful-base": 2354, "helpful-online": 1137, "he
 
 
 @pytest.fixture(scope="module")
-def hh(real_data):
-    return {split: read(real_data / "hh_rlhf" / f"{split}.test.jsonl.gz") for split in ROWS}
+def hh(real_data, read_once):
+    return {split: read_once(real_data / "hh_rlhf" / f"{split}.test.jsonl.gz") for split in ROWS}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_transcript_that_goes_on_has_several_messages(hh):
 
 @pytest.mark.parametrize("split", ROWS)
 def test_saving_keeps_everything(hh, split, tmp_path):
-    assert list(Preferences.load(hh[split].save(tmp_path / "votes.parquet"))) == list(hh[split])
+    assert Preferences.load(hh[split].save(tmp_path / "votes.parquet")).table.equals(hh[split].table)
 
 
 @pytest.mark.parametrize("split", ROWS)

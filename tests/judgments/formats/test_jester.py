@@ -3,12 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llull.judgments import read
-
 
 @pytest.fixture(scope="module")
-def jester(real_data):
-    return read(real_data / "jester5k" / "ratings.jsonl.gz")
+def jester(real_data, read_once):
+    return read_once(real_data / "jester5k" / "ratings.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from llull.judgments import Rating, named_option, prompt, read
+from llull.judgments import Rating, named_option, prompt
 
 
 @pytest.fixture(scope="module")
-def rewrites(real_data):
-    return read(real_data / "jfleg" / "rewrites.jsonl.gz")
+def rewrites(real_data, read_once):
+    return read_once(real_data / "jfleg" / "rewrites.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
-def ranked(real_data):
-    return read(real_data / "jfleg" / "pairwise.jsonl.gz")
+def ranked(real_data, read_once):
+    return read_once(real_data / "jfleg" / "pairwise.jsonl.gz")
 
 
 def test_every_reference_is_an_edit_or_an_acceptance(rewrites, real_data, raw_rows, assert_kept):

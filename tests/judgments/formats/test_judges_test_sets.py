@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import prompt, read, text_option
+from llull.judgments import prompt, text_option
 
 FILES = {
     "llmbar": "llmbar/llmbar.jsonl.gz",
@@ -19,8 +19,8 @@ PER_ROW = {"rm-bench": 9}
 
 
 @pytest.fixture(scope="module")
-def sets(real_data):
-    return {name: read(real_data / path) for name, path in FILES.items()}
+def sets(real_data, read_once):
+    return {name: read_once(real_data / path) for name, path in FILES.items()}
 
 
 @pytest.fixture(scope="module")

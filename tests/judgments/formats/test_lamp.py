@@ -26,8 +26,8 @@ def folder(real_data):
 
 
 @pytest.fixture(scope="module")
-def votes(folder):
-    return {name: read(folder / f"{name}.jsonl.gz") for name in [*FILES, "wqrm_annotations"]}
+def votes(folder, read_once):
+    return {name: read_once(folder / f"{name}.jsonl.gz") for name in [*FILES, "wqrm_annotations"]}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_every_row_becomes_a_judgment(votes, raw, name, assert_kept):
 
 @pytest.mark.parametrize("name", FILES)
 def test_saving_keeps_everything(votes, name, tmp_path):
-    assert list(Preferences.load(votes[name].save(tmp_path / "votes.parquet"))) == list(votes[name])
+    assert Preferences.load(votes[name].save(tmp_path / "votes.parquet")).table.equals(votes[name].table)
 
 
 def test_rankings(votes, raw):

@@ -21,8 +21,8 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def sets(real_data):
-    return {name: read(real_data / "lewidi" / f"{name}.jsonl.gz") for name in ROWS}
+def sets(real_data, read_once):
+    return {name: read_once(real_data / "lewidi" / f"{name}.jsonl.gz") for name in ROWS}
 
 
 def given_labels(row):
@@ -94,7 +94,7 @@ def test_further_labels_of_the_same_annotator(sets):
 
 @pytest.mark.parametrize("name", ["ArMIS", "CSC", "VariErrNLI"])
 def test_saving_keeps_everything(sets, name, tmp_path):
-    assert list(Preferences.load(sets[name].save(tmp_path / "votes.parquet"))) == list(sets[name])
+    assert Preferences.load(sets[name].save(tmp_path / "votes.parquet")).table.equals(sets[name].table)
 
 
 def test_annotators_hold_no_judgments(real_data):

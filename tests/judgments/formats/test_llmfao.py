@@ -15,8 +15,8 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def battles(real_data, name):
-    return read(real_data / "llmfao" / f"{name}.jsonl.gz")
+def battles(real_data, name, read_once):
+    return read_once(real_data / "llmfao" / f"{name}.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from llull.judgments import Message, named_option, read
+from llull.judgments import Message, named_option
 
 
 @pytest.fixture(scope="module")
-def melodies(real_data):
-    return read(real_data / "music_similarity_prefs" / "judgments.jsonl.gz")
+def melodies(real_data, read_once):
+    return read_once(real_data / "music_similarity_prefs" / "judgments.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

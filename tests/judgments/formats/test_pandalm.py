@@ -9,13 +9,13 @@ from llull.judgments import read
 
 
 @pytest.fixture(scope="module")
-def votes(real_data):
-    return read(real_data / "pandalm_testset" / "testset-v1.jsonl.gz")
+def votes(real_data, read_once):
+    return read_once(real_data / "pandalm_testset" / "testset-v1.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
-def labels(real_data):
-    return read(real_data / "pandalm_testset" / "judge-labels.jsonl.gz")
+def labels(real_data, read_once):
+    return read_once(real_data / "pandalm_testset" / "judge-labels.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from llull.judgments import Media, read
+from llull.judgments import Media
 
 
 @pytest.fixture(scope="module")
-def photos(real_data):
-    return read(real_data / "photo_pareto_votes" / "votes.jsonl.gz")
+def photos(real_data, read_once):
+    return read_once(real_data / "photo_pareto_votes" / "votes.jsonl.gz")
 
 
 def test_every_answer_is_a_judgment(photos, real_data, raw_rows):

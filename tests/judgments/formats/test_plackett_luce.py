@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from llull.judgments import read
-
 
 @pytest.fixture(scope="module")
-def load(real_data):
-    return lambda name: read(real_data / "paired_comparison_classics" / f"PlackettLuce_{name}.jsonl.gz")
+def load(real_data, read_once):
+    return lambda name: read_once(real_data / "paired_comparison_classics" / f"PlackettLuce_{name}.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

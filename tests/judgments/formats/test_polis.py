@@ -11,8 +11,8 @@ from llull.judgments.reading import read
 
 
 @pytest.fixture(scope="module")
-def ccai(real_data):
-    return read(real_data / "collective_constitutional_ai" / "votes.jsonl.gz")
+def ccai(real_data, read_once):
+    return read_once(real_data / "collective_constitutional_ai" / "votes.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def raw_ccai(real_data, raw_rows):
 
 
 @pytest.mark.slow
-def test_the_whole_open_data(real_data, raw_rows, assert_kept):
+def test_the_whole_open_data(real_data, raw_rows, assert_kept, read_once):
     folder = real_data / "polis_open_data"
-    votes = read(folder / "votes.jsonl.gz")
+    votes = read_once(folder / "votes.jsonl.gz")
     raw = raw_rows(folder / "votes.jsonl.gz")
     (account,) = votes.reading.files
     assert account.format == "polis"
@@ -74,7 +74,7 @@ def test_every_vote_of_ccai(ccai, raw_ccai):
 
 
 def test_saving_keeps_everything(ccai, tmp_path):
-    assert list(Preferences.load(ccai.save(tmp_path / "votes.parquet"))) == list(ccai)
+    assert Preferences.load(ccai.save(tmp_path / "votes.parquet")).table.equals(ccai.table)
 
 
 @pytest.mark.parametrize("name", ["comments", "participants"])

@@ -7,13 +7,13 @@ from llull.judgments import prompt, read
 
 
 @pytest.fixture(scope="module")
-def choices(real_data):
-    return read(real_data / "prefeval" / "mcq_options.jsonl.gz")
+def choices(real_data, read_once):
+    return read_once(real_data / "prefeval" / "mcq_options.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
-def implicit(real_data):
-    return read(real_data / "prefeval" / "implicit_preference_choice-based.jsonl.gz")
+def implicit(real_data, read_once):
+    return read_once(real_data / "prefeval" / "implicit_preference_choice-based.jsonl.gz")
 
 
 def test_the_first_option_follows_the_preference(choices, real_data, raw_rows, assert_kept):

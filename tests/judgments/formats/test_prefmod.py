@@ -4,14 +4,12 @@ from collections import Counter
 
 import pytest
 
-from llull.judgments import read
-
 WHOLE = {"carconf": 435, "salad": 32, "euro55.2.des": 5760, "issp2000": 1595}
 
 
 @pytest.fixture(scope="module")
-def load(real_data):
-    return lambda name: read(real_data / "paired_comparison_classics" / f"prefmod_{name}.jsonl.gz")
+def load(real_data, read_once):
+    return lambda name: read_once(real_data / "paired_comparison_classics" / f"prefmod_{name}.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,15 @@ from collections import Counter
 
 import pytest
 
-from llull.judgments import Message, read
+from llull.judgments import Message
 
 FILES = {"GermanParties2009": "psychotools-parties", "SoundQuality": "psychotools-sound"}
 
 
 @pytest.fixture(scope="module")
-def sets(real_data):
+def sets(real_data, read_once):
     folder = real_data / "paired_comparison_classics"
-    return {name: read(folder / f"psychotools_{name}.jsonl.gz") for name in FILES}
+    return {name: read_once(folder / f"psychotools_{name}.jsonl.gz") for name in FILES}
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from itertools import accumulate
 import pytest
 
 from llull.judgments import Preferences
-from llull.judgments.reading import read
 
 
 @pytest.fixture(scope="module", params=["pairwise_set", "bon_set"])
@@ -14,8 +13,8 @@ def name(request):
 
 
 @pytest.fixture(scope="module")
-def votes(real_data, name):
-    return read(real_data / "rmb" / f"{name}.jsonl.gz")
+def votes(real_data, name, read_once):
+    return read_once(real_data / "rmb" / f"{name}.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

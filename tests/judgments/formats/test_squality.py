@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from llull.judgments import Rating, read
+from llull.judgments import Rating
 
 
 @pytest.fixture(scope="module")
-def squality(real_data):
-    return read(real_data / "squality_human_eval" / "all_responses.jsonl.gz")
+def squality(real_data, read_once):
+    return read_once(real_data / "squality_human_eval" / "all_responses.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pyarrow.compute as pc
 import pytest
 
 from llull.errors import InputError
-from llull.judgments import Preferences
+from llull.judgments import Preferences, text_option
 from llull.judgments.reading import read
 
 
@@ -15,8 +16,8 @@ def folder(real_data):
 
 
 @pytest.fixture(scope="module")
-def pairs(folder):
-    return read(folder / "convarg1_pairs.jsonl.gz")
+def pairs(folder, read_once):
+    return read_once(folder / "convarg1_pairs.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +33,39 @@ def test_every_vote_becomes_a_judgment(pairs, raw):
     assert account.rows == account.rows_judged == 16927
     assert account.judgments == len(pairs) == len(votes) == 84445
     assert not account.rejects
-    texts = {argument["id"]: argument["text"] for argument in raw["convarg1_arguments"]}
     rankings = {"a1": [[0], [1]], "a2": [[1], [0]], "equal": [[0, 1]]}
-    kept = ("workerStance", "turkRank", "turkCompetence", "assignmentAcceptTime")
-    for judgment, (row, vote) in zip(pairs, votes, strict=True):
+    held = {name: pairs.table[name].to_pylist() for name in ("ranking", "annotator", "rationale", "time")}
+    assert held["ranking"] == [rankings[vote["value"]] for _, vote in votes]
+    assert held["annotator"] == [vote["turkID"] for _, vote in votes]
+    assert [reason or "" for reason in held["rationale"]] == [vote["reason"] for _, vote in votes]
+    times = [time.strftime("%Y-%m-%d %H:%M:%S.0 UTC") for time in held["time"]]
+    assert times == [vote["assignmentSubmitTime"] for _, vote in votes]
+    ids = {argument["id"]: text_option(argument["text"], role="user").id for argument in raw["convarg1_arguments"]}
+    shown = pc.struct_field(pc.list_flatten(pairs.table["options"]), "id").to_pylist()
+    assert shown == [ids[row[name]] for row, _ in votes for name in ("arg1", "arg2")]
+
+
+def test_what_else_is_said_of_a_vote_stays_in_its_tags(pairs, raw):
+    votes = [(row, vote) for row in raw["convarg1_pairs"] for vote in row["votes"]]
+
+    def tags(name):
+        labels = pairs.labels(name)
+        return [labels.names[code] if code >= 0 else None for code in labels.codes]
+
+    for name in ("id", "debate_side", "goldLabel"):
+        assert tags(name) == [row[name] for row, _ in votes]
+    texts = {argument["id"]: argument["text"] for argument in raw["convarg1_arguments"]}
+    for place in range(0, len(votes), 97):
+        (row, vote), judgment = votes[place], pairs[place]
         assert [option.text for option in judgment.options] == [texts[row["arg1"]], texts[row["arg2"]]]
-        assert judgment.ranking == rankings[vote["value"]]
-        assert judgment.annotator == vote["turkID"]
-        assert (judgment.rationale or "") == vote["reason"]
-        assert {name: judgment.tags[name] for name in kept} == {name: vote[name] for name in kept}
-        assert judgment.time is not None
-        assert judgment.time.strftime("%Y-%m-%d %H:%M:%S.0 UTC") == vote["assignmentSubmitTime"]
-        assert judgment.tags["goldLabel"] == row["goldLabel"]
         assert judgment.tags["arguments"] == [row["arg1"], row["arg2"]]
-        assert (judgment.tags["id"], judgment.tags["debate_side"]) == (row["id"], row["debate_side"])
+        for name in ("workerStance", "turkRank", "turkCompetence", "assignmentAcceptTime"):
+            assert judgment.tags[name] == vote[name]
 
 
 def test_published_counts(pairs):
-    assert sum(judgment.ranking == [[0, 1]] for judgment in pairs) == 19105
-    assert len({judgment.annotator for judgment in pairs}) == 3815
+    assert pairs.pairs().tie.sum() == 19105
+    assert len(pairs.labels("annotator").names) == 3815
 
 
 def test_one_vote_by_hand(pairs):
@@ -65,12 +80,12 @@ def test_one_vote_by_hand(pairs):
 
 
 def test_each_side_of_a_debate_is_one_context(pairs, raw):
-    contexts = {judgment.tags["debate_side"]: judgment.context[0].content for judgment in pairs}
-    assert len(contexts) == len(set(contexts.values())) == 32
+    sides, contexts = pairs.labels("debate_side"), pairs.table["context_id"].to_pylist()
+    assert len(set(zip(sides.codes, contexts, strict=True))) == len(sides.names) == len(set(contexts)) == 32
 
 
-def test_reasons(folder, raw, pairs, assert_kept):
-    reasons = read(folder / "convarg2_reasons.jsonl.gz")
+def test_reasons(folder, raw, pairs, assert_kept, read_once):
+    reasons = read_once(folder / "convarg2_reasons.jsonl.gz")
     (account,) = reasons.reading.files
     assert account.format == "ukp-convarg2"
     assert account.rows == account.judgments == len(raw["convarg2_reasons"]) == 9111
@@ -83,10 +98,10 @@ def test_reasons(folder, raw, pairs, assert_kept):
         assert_kept(raw["convarg2_reasons"][place], reasons[place])
 
 
-def test_both_releases_share_their_contexts(pairs, folder):
-    reasons = read(folder / "convarg2_reasons.jsonl.gz")
-    contexts = {judgment.context[0].content for judgment in reasons}
-    assert contexts == {judgment.context[0].content for judgment in pairs}
+def test_both_releases_share_their_contexts(pairs, folder, read_once):
+    reasons = read_once(folder / "convarg2_reasons.jsonl.gz")
+    contexts = set(reasons.table["context_id"].to_pylist())
+    assert contexts == set(pairs.table["context_id"].to_pylist())
     assert len(contexts) == 32
 
 

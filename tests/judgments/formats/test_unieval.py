@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from llull.judgments import Message, Rating, read
+from llull.judgments import Message, Rating
 
 FILES = {"sfhot": 875, "sfres": 1181, "topical_chat": 360}
 
 
 @pytest.fixture(scope="module")
-def sets(real_data):
-    return {name: read(real_data / "unieval_human_scores" / f"{name}.jsonl.gz") for name in FILES}
+def sets(real_data, read_once):
+    return {name: read_once(real_data / "unieval_human_scores" / f"{name}.jsonl.gz") for name in FILES}
 
 
 @pytest.mark.parametrize("name", FILES)

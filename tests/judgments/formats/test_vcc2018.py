@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 
 from llull.judgments import Preferences
-from llull.judgments.reading import read
 
 
 @pytest.fixture(scope="module")
-def ratings(real_data):
-    return read(real_data / "vcc2018_mos" / "ratings.jsonl.gz")
+def ratings(real_data, read_once):
+    return read_once(real_data / "vcc2018_mos" / "ratings.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,11 @@ from collections import Counter
 import pytest
 
 from llull.judgments import Preferences
-from llull.judgments.reading import read
 
 
 @pytest.fixture(scope="module")
-def rankings(real_data):
-    return read(real_data / "wmt16_rankings" / "kway_rankings.jsonl.gz")
+def rankings(real_data, read_once):
+    return read_once(real_data / "wmt16_rankings" / "kway_rankings.jsonl.gz")
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +62,9 @@ def test_saving_keeps_everything(rankings, tmp_path):
 
 
 @pytest.mark.slow
-def test_all_pairs(real_data, raw_rows, assert_kept):
+def test_all_pairs(real_data, read_once, raw_rows, assert_kept):
     path = real_data / "wmt16_rankings" / "pairwise_judgments.jsonl.gz"
-    votes, raw = read(path), raw_rows(path)
+    votes, raw = read_once(path), raw_rows(path)
     (account,) = votes.reading.files
     assert account.format == "wmt16-pairs"
     assert account.rows == account.judgments == len(raw) == 282490

@@ -5,14 +5,14 @@ from collections import defaultdict
 
 import pytest
 
-from llull.judgments import prompt, read, text_option
+from llull.judgments import prompt, text_option
 
 FILES = {"mqm_ted": "seg_id", "sxs_mqm_generalMT2023": "globalSegId"}
 
 
 @pytest.fixture(scope="module")
-def mqm(real_data):
-    return {name: read(real_data / "wmt_mqm" / f"{name}.jsonl.gz") for name in FILES}
+def mqm(real_data, read_once):
+    return {name: read_once(real_data / "wmt_mqm" / f"{name}.jsonl.gz") for name in FILES}
 
 
 @pytest.fixture(scope="module")
