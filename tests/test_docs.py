@@ -22,6 +22,7 @@ from llull.cli import main
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("index", "start", "describing", "encoders", "models", "evaluate", "simulate", "runs")
+QUICK = ("describing", "simulate")
 WIDTH = "100"
 _FENCE = re.compile(r"^```(\w*)(?: title=\"([^\"]*)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY_FENCE = re.compile(r"^\s*```", re.MULTILINE)
@@ -106,7 +107,7 @@ def runnable(page: str) -> Iterator[tuple[Block, Block | None]]:
             yield block, after if after and after.title == "output" else None
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in PAGES])
 def test_the_page_prints_what_it_says(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", WIDTH)
