@@ -91,6 +91,13 @@ def test_one_hot_refuses_what_it_has_not_seen():
         OneHot().encode(named("a"))
 
 
+def test_one_hot_keeps_the_values_it_was_given():
+    encoder = OneHot(values=["b", "a", "unseen"]).fit(named("a", "b"))
+    assert encoder.names == ("b", "a", "unseen")
+    with pytest.raises(InputError, match="'z'"):
+        OneHot(values=["a"]).fit(named("a", "z")).encode(named("z"))
+
+
 def test_one_hot_changes_its_fingerprint_with_its_values():
     assert OneHot(values=["a"]).fingerprint != OneHot(values=["b"]).fingerprint
 

@@ -28,6 +28,16 @@ def test_length_rules_and_what_they_cannot_tell():
     assert Shortest().prob(pairs).tolist() == [0, 1, 0.5, 1]
 
 
+def test_rules_about_texts_cannot_tell_where_an_option_is_known_only_by_name():
+    text, empty, name = text_option("**a** text"), text_option("", "empty"), named_option("a model with a long name")
+    pairs = Preferences.from_judgments(
+        [Judgment(list(two), prompt("q"), ranking=FIRST) for two in ((text, name), (name, empty), (text, empty))]
+    ).pairs()
+    assert Longest().prob(pairs).tolist() == [0.5, 0.5, 1]
+    assert Shortest().prob(pairs).tolist() == [0.5, 0.5, 0]
+    assert MostMarkdown().prob(pairs).tolist() == [0.5, 0.5, 1]
+
+
 def test_first_shown_follows_the_order_in_which_options_were_seen():
     pairs = votes(
         ("a", None, "b", None, FIRST, [0, 1]),

@@ -22,7 +22,8 @@ class OneHot(Encoder):
     Args:
         of: what names an option: its ``source`` (model or author) or its own ``id``. Options without a source are named
             by their id.
-        values: the names, one for each feature; by default those that `fit` finds, in alphabetical order.
+        values: the names, one for each feature; by default those that `fit` finds, in alphabetical order. Name them
+            to have a model know items that it has no judgments of: a penalty leaves those at average strength.
     """
 
     def __init__(self, of: Literal["source", "id"] = "source", values: Sequence[str] | None = None) -> None:
@@ -30,8 +31,8 @@ class OneHot(Encoder):
         self.values = None if values is None else tuple(values)
 
     def fit(self, options: Options) -> OneHot:
-        """An encoder with a feature for every name among these options."""
-        return OneHot(self.of, sorted(set(self._names_of(options))))
+        """An encoder with a feature for every name among these options; itself if its values were given."""
+        return self if self.values is not None else OneHot(self.of, sorted(set(self._names_of(options))))
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """float32 [m, number of values].

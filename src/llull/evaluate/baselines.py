@@ -1,7 +1,7 @@
 """Rules so simple that a preference model must beat them, with the same face as a model.
 
-A rule says 1, 0 or, where it cannot tell, 0.5. These are choices and not probabilities, so rules are compared by
-accuracy and never by log-loss.
+A rule says 1, 0 or, where it cannot tell, 0.5; rules about texts cannot tell where an option is known only by name.
+These are choices and not probabilities, so rules are compared by accuracy and never by log-loss.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class MostMarkdown(_Ruled):
         """See `Baseline.prob`."""
         options = pc.MatchSubstringOptions(MARKDOWN)
         marks = pc.call_function("count_substring_regex", [pa.array(pairs.options.texts(), pa.string())], options)
-        return _more(marks.to_numpy(zero_copy_only=False).astype(np.int64), pairs)
+        return _more(_of_texts(marks.to_numpy(zero_copy_only=False), pairs), pairs)
 
 
 class MajoritySource:
@@ -149,7 +149,12 @@ def _more(score: np.ndarray, pairs: Pairs) -> np.ndarray:
 
 def _lengths(pairs: Pairs) -> np.ndarray:
     lengths = pc.call_function("utf8_length", [pa.array(pairs.options.texts(), pa.string())])
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return _of_texts(lengths.to_numpy(zero_copy_only=False), pairs)
+
+
+def _of_texts(counts: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Counts, NaN for an option known only by name: how long its name is says nothing of how long it is."""
+    return np.where(pairs.options.with_text, counts.astype(np.float64), np.nan)
 
 
 def _sources(pairs: Pairs) -> tuple[tuple[str, ...], np.ndarray]:
