@@ -11,6 +11,7 @@ from generated_judgments import many
 from hypothesis import given, settings
 
 from llull.judgments import Judgment, Message, Option, Preferences, Rating, named_option, prompt, text_option
+from llull.judgments.formats.choices import best_of
 from llull.judgments.record import context_id
 
 
@@ -160,7 +161,9 @@ def test_plain_counts_over_generated_judgments(judgments):
 
     def asked(j: Judgment) -> object:
         rated = sorted((j.options[r.option].id, r.aspect) for r in j.ratings)
-        return (context_id(j.context), sorted(o.id for o in j.options), rated, j.annotator, j.criterion)
+        compared = sorted(j.options[i].id for tier in j.ranking for i in tier)
+        offered = sorted(o.id for o in j.options)
+        return (context_id(j.context), offered, compared or offered, rated, j.annotator, j.criterion)
 
     def answered(j: Judgment) -> object:
         tiers = [sorted(j.options[i].id for i in tier) for tier in j.ranking]
@@ -180,6 +183,17 @@ def test_plain_counts_over_generated_judgments(judgments):
     check("duplicate judgments", duplicates)
     check("repeat votes", repeats)
     check("contradictory repeat votes", contradictions)
+
+
+def test_the_judgments_of_one_choice_are_no_repeats():
+    options = [text_option(text) for text in "abcd"]
+    choice = list(best_of(Judgment(options, prompt("q"), [[1], [0, 2, 3]], annotator="w")))
+    other = list(best_of(Judgment(options, prompt("q"), [[2], [0, 1, 3]], annotator="w")))
+    once = {problem.kind for problem in Preferences.from_judgments([*clean(), *choice]).problems()}
+    assert once.isdisjoint({"duplicate judgments", "repeat votes", "contradictory repeat votes"})
+    twice = {problem.kind: problem.count for problem in Preferences.from_judgments([*choice, *other]).problems()}
+    # Of the second choice, one judgment compares the two that the first compared, the other way around.
+    assert twice["contradictory repeat votes"] == 1
 
 
 def test_a_problem_says_what_and_where():

@@ -29,7 +29,9 @@ def context_blocks(table: pa.Table) -> Labels:
     """The block of each judgment: codes [n], and for each block a name that does not depend on row order.
 
     Contexts whose normalized texts (all messages, with the addresses of their media) are equal are one block.
-    A judgment without context, such as a battle of two named models, is in the block of its unordered set of options.
+    A judgment without context is in the block of its unordered set of options. If, moreover, its options are known by
+    name only, as in a battle of two models, it is a block of its own: nothing is known of a name but the votes on it,
+    so another vote on the same two gives nothing away.
     """
     names = _block_names(table)
     return encode(names)
@@ -45,7 +47,26 @@ def _block_names(table: pa.Table) -> pa.Array:
     if not pc.any(empty).as_py():
         return names
     empty = empty.combine_chunks() if isinstance(empty, pa.ChunkedArray) else empty
-    return pc.if_else(empty, option_sets(table), pc.binary_join_element_wise("c", names, ":"))
+    without = pc.if_else(_named_only(table), _occurrences(table["id"]), option_sets(table))
+    return pc.if_else(empty, without, pc.binary_join_element_wise("c", names, ":"))
+
+
+def _named_only(table: pa.Table) -> pa.Array:
+    """Whether no option of a judgment has any content: bool [n]."""
+    options = lists(table["options"])
+    content = lists(options.field("messages")).length + lists(options.field("media")).length
+    total = np.concatenate([[0], np.cumsum(content)])
+    return pa.array(total[options.start[1:]] == total[options.start[:-1]])
+
+
+def _occurrences(ids: pa.ChunkedArray) -> pa.Array:
+    """Each id with how often it stood before: all different, and the same set in any order of rows."""
+    codes = encode(ids).codes
+    order = np.argsort(codes, kind="stable")
+    start = np.searchsorted(codes[order], codes[order])
+    before = np.empty(len(codes), np.int64)
+    before[order] = np.arange(len(codes)) - start
+    return pc.binary_join_element_wise(_flat(ids), pa.array(before).cast(pa.string()), "#")
 
 
 def option_sets(table: pa.Table) -> pa.Array:

@@ -251,9 +251,11 @@ def _fingerprints(table: pa.Table, unit: np.ndarray) -> tuple[np.ndarray, np.nda
     value = floats(ratings.field("value"))
 
     offered = _sum(listed.row, _mix(unit), rows)
+    # The judgments of one choice compare other options of the same list; who ranks none was asked about all.
+    compared = np.where(tiers.length > 0, _sum(in_row, _mix(ranked), rows), offered)
     # Rating another option or aspect is no repeat, so what is rated belongs to what was asked.
     to_rate = _sum(ratings.row, _mix(rated, aspect), rows)
-    asked = _mix(offered, to_rate, encode(table["annotator"]).codes, encode(table["criterion"]).codes)
+    asked = _mix(offered, compared, to_rate, encode(table["annotator"]).codes, encode(table["criterion"]).codes)
     answered = _mix(
         _sum(in_row, _mix(ranked, tier), rows),
         _sum(ratings.row, _mix(rated, aspect, value.view(np.int64)), rows),

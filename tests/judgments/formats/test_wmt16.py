@@ -82,6 +82,31 @@ def test_all_pairs(real_data, read_once, raw_rows, assert_kept):
         assert votes[place].options[0].source == raw[place]["system1Id"]
 
 
+@pytest.mark.slow
+def test_repeated_pairs_are_in_the_source(real_data, read_once, raw_rows):
+    path = real_data / "wmt16_rankings" / "pairwise_judgments.jsonl.gz"
+    first, met, rankings = {}, set(), set()
+    found = Counter()
+    for row in raw_rows(path):
+        pair = tuple((row[f"system{n}Id"], row[f"system{n}rank"]) for n in (1, 2))
+        listed = (pair[0][0], pair[1][0], (pair[0][1] > pair[1][1]) - (pair[0][1] < pair[1][1]))
+        names, ranks = zip(*sorted(pair), strict=True)
+        asked = (*(row[key] for key in ("task", "srclang", "trglang", "segmentId", "judgeID")), *names)
+        outcome = (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
+        if asked in first:
+            kind = "again" if outcome == first[asked] else "otherwise"
+            found["same order and outcome" if (asked, listed) in met else kind] += 1
+        found["same ranking"] += (asked, row["rankingID"]) in rankings
+        first.setdefault(asked, outcome)
+        met.add((asked, listed))
+        rankings.add((asked, row["rankingID"]))
+    assert found == {"same order and outcome": 17062, "again": 9318, "otherwise": 8639, "same ranking": 0}
+    problems = {problem.kind: problem.count for problem in read_once(path).problems()}
+    assert problems["duplicate judgments"] == found["same order and outcome"]
+    assert problems["repeat votes"] == found["again"]
+    assert problems["contradictory repeat votes"] == found["otherwise"]
+
+
 def test_ranks_that_do_not_fit_the_systems(read_rows):
     row = {"task": "t", "hit-id": "h", "source-language": "a", "target-language": "b", "segment": 1, "user": "u"}
     row |= {"duration": "0", "systems": [["x"], ["y"]]}
