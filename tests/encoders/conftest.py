@@ -10,7 +10,8 @@ import pytest
 
 from llull.encoders import SentenceEncoder
 from llull.judgments import Judgment, Preferences, prompt, text_option
-from llull.judgments.views import Options, options
+from llull.judgments.viewing import options
+from llull.judgments.views import Options
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from llull.encoders import Concat, OneHot, Precomputed, TextStatistics, encoder_
 from llull.encoders.statistics import STATISTICS, Text, flesch_reading_ease
 from llull.errors import InputError
 from llull.judgments import Judgment, Preferences, named_option
-from llull.judgments.views import options
+from llull.judgments.viewing import options
 
 MEASURES = {statistic.name: statistic.measure for statistic in STATISTICS}
 

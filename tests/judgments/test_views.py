@@ -369,6 +369,18 @@ def test_empty_sets_have_empty_views():
     assert empty.pairs().options.texts() == empty.pairs().options.contexts() == []
 
 
+@given(many(max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_the_texts_of_one_pair_are_those_of_its_options(judgments):
+    half = Preferences.from_judgments(judgments)
+    preferences = Preferences.concat([half, half])
+    found = preferences.pairs()
+    texts, contexts = found.options.texts(), found.options.contexts()
+    numbers = zip(found.context, found.winner, found.loser, strict=True)
+    expected = [(contexts[context], texts[winner], texts[loser]) for context, winner, loser in numbers]
+    assert [found.texts(pair) for pair in range(len(found))] == expected
+
+
 def test_selected_pairs_keep_their_texts():
     votes = Preferences.from_judgments(
         Judgment([text_option(f"a{i}"), text_option(f"b{i}")], prompt(f"q{i}"), ranking=[[1], [0]]) for i in range(5)

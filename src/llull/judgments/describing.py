@@ -14,7 +14,8 @@ from scipy import stats
 
 from llull.judgments.agreement import Agreement, agreement, flip_rate, one_vote_each
 from llull.judgments.columns import Labels, encode, lists, number
-from llull.judgments.views import Options, Pairs, Ratings, pairs, ratings, winner_listed_first
+from llull.judgments.viewing import pairs, ratings, winner_listed_first
+from llull.judgments.views import Options, Pairs, Ratings
 
 if TYPE_CHECKING:
     from rich.table import Table

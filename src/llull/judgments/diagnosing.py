@@ -14,7 +14,8 @@ from scipy import stats
 from llull.judgments.blocks import normalized
 from llull.judgments.columns import Labels, encode, floats, integers, labels, lists, number
 from llull.judgments.describing import Share, share
-from llull.judgments.views import Options, Pairs, options, pairs, winner_listed_first
+from llull.judgments.viewing import options, pairs, winner_listed_first
+from llull.judgments.views import Options, Pairs
 
 _EXAMPLES = 5
 _CONSTANT_FROM = 20

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from datasets.fingerprint import generate_random_fingerprint
 from datasets.table import InMemoryTable
 
-from llull.judgments import describing, diagnosing, rated_pairs, sides, splitting, views
+from llull.judgments import columns, describing, diagnosing, rated_pairs, sides, splitting, viewing, views
 from llull.judgments import table as layout
 from llull.judgments import trees as continuing
 from llull.judgments.record import Judgment
@@ -111,7 +111,10 @@ class Preferences:
     @cached_property
     def table(self) -> pa.Table:
         """The judgments as an Arrow table with `llull.judgments.table.SCHEMA`."""
-        return self.dataset.with_format("arrow")[:] if self.dataset._indices is not None else self.dataset.data.table
+        if self.dataset._indices is None:
+            return self.dataset.data.table
+        # A selection comes with a chunk for each run of rows, which makes every later step slow.
+        return self.dataset.with_format("arrow")[:].combine_chunks()
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -144,29 +147,29 @@ class Preferences:
         joined = [part.dataset for part in parts]
         return Preferences(datasets.concatenate_datasets(joined)) if joined else Preferences.from_judgments([])
 
-    def labels(self, key: str) -> views.Labels:
+    def labels(self, key: str) -> columns.Labels:
         """Each judgment's value under a key: one of its groups, a column or a tag (see `Labels`)."""
-        return views.labels(self.table, key)
+        return columns.labels(self.table, key)
 
     def pairs(self, *, rating: str | None = None, group: str | None = None, share_weight: bool = False) -> views.Pairs:
-        """Pairs as arrays of indexes into unique options; see `llull.judgments.views.pairs`."""
-        return views.pairs(self.table, rating=rating, group=group, share_weight=share_weight)
+        """Pairs as arrays of indexes into unique options; see `llull.judgments.viewing.pairs`."""
+        return viewing.pairs(self.table, rating=rating, group=group, share_weight=share_weight)
 
     def paired_by(self, aspect: str, *, most: int = 20, seed: int = 0) -> Preferences:
         """Judgments of two options made from ratings; see `llull.judgments.rated_pairs.pairs_from_ratings`."""
         return Preferences.from_table(rated_pairs.pairs_from_ratings(self.table, aspect, most, seed))
 
     def rankings(self) -> views.Rankings:
-        """Whole rankings as ragged arrays; see `llull.judgments.views.rankings`."""
-        return views.rankings(self.table)
+        """Whole rankings as ragged arrays; see `llull.judgments.viewing.rankings`."""
+        return viewing.rankings(self.table)
 
     def ratings(self, aspect: str | None = None) -> views.Ratings:
-        """Absolute feedback, under one aspect or all; see `llull.judgments.views.ratings`."""
-        return views.ratings(self.table, aspect)
+        """Absolute feedback, under one aspect or all; see `llull.judgments.viewing.ratings`."""
+        return viewing.ratings(self.table, aspect)
 
     def accepts(self) -> views.Ratings:
         """Thumbs: the ratings under aspect ``accept``, with value 0 or 1."""
-        return views.ratings(self.table, "accept")
+        return viewing.ratings(self.table, "accept")
 
     def trees(self) -> continuing.Trees:
         """Options that continue one another; see `llull.judgments.trees.trees`."""

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from llull.errors import InputError
 from llull.judgments import table as layout
 from llull.judgments.columns import encode, floats, integers, lists, number
-from llull.judgments.views import all_pairs, options
+from llull.judgments.viewing import all_pairs, options
 
 # Of a random couple of ratings of one person, at least one in this many is assumed to differ.
 _OVERDRAW = 4

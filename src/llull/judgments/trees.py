@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llull.judgments.columns import encode, integers, lists
-from llull.judgments.views import Options, options
+from llull.judgments.viewing import options
+from llull.judgments.views import Options
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 
 from llull.judgments.simulate import ATTRIBUTES, demo, worded_options
 from llull.judgments.simulate.demonstration import COMMUNITIES, demo_truth
-from llull.judgments.views import Options, options
+from llull.judgments.viewing import options
+from llull.judgments.views import Options
 
 
 def test_the_words_show_the_attributes():

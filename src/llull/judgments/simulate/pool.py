@@ -15,7 +15,8 @@ from llull.judgments.columns import encode, lists, number
 from llull.judgments.preferences import Preferences
 from llull.judgments.record import Judgment, prompt, text_option
 from llull.judgments.table import to_table
-from llull.judgments.views import Options, options
+from llull.judgments.viewing import options
+from llull.judgments.views import Options
 
 
 @dataclass(frozen=True)
