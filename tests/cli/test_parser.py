@@ -101,6 +101,22 @@ def test_unknown_key_of_a_configuration_file_is_an_error(tmp_path: Path, capsys:
     assert error.count("\n") == 1
 
 
+def test_print_config_keeps_what_the_file_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    config = tmp_path / "x.yaml"
+    config.write_text("data: [u, v]\nseed: 7\n")
+    with pytest.raises(SystemExit):
+        parse(command, "thing", ["--config", str(config), "--penalty.l2", "2", "--print_config"])
+    config.write_text(capsys.readouterr().out)
+    again = parse(command, "thing", ["--config", str(config)])
+    assert again == {"data": ["u", "v"], "penalty": Penalty(2.0), "groups": None, "seed": 7}
+
+
+def test_options_are_not_abbreviated(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        parse(command, "thing", ["a", "--group", "x"])
+    assert "did you mean groups?" in capsys.readouterr().err
+
+
 def test_print_config(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stop:
         parse(command, "thing", ["a", "--print_config"])

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
@@ -42,10 +42,16 @@ def resolved(function: Callable[..., Any], name: str, argv: Sequence[str]) -> st
     return parser.dump(chosen, skip_validation=True)
 
 
-def command_parser(function: Callable[..., Any], name: str) -> ArgumentParser:
-    """The parser of one command."""
+def command_parser(function: Callable[..., Any], name: str, positionals: Mapping[str, Any]) -> ArgumentParser:
+    """The parser of one command.
+
+    Args:
+        function: what the command runs.
+        name: of the command.
+        positionals: values of parameters without a default, for when the words do not give them.
+    """
     _command.set(name)
-    parser = _OneLineParser(prog=f"llull {name}", description=_first_paragraph(function))
+    parser = _OneLineParser(prog=f"llull {name}", description=_first_paragraph(function), allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     hints = get_type_hints(function)
     helps = _argument_helps(function)
@@ -56,6 +62,7 @@ def command_parser(function: Callable[..., Any], name: str) -> ArgumentParser:
             parameter.name,
             nargs="*" if many else "?",
             type=get_args(kind)[0] if many else kind,
+            default=positionals.get(parameter.name, [] if many else None),
             help=helps.get(parameter.name),
         )
     parser.add_function_arguments(function, skip={parameter.name for parameter in _positionals(function)})
@@ -69,31 +76,30 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _choose(function: Callable[..., Any], name: str, argv: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
-    parser = command_parser(function, name)
-    chosen = parser.parse_args(_config_first(argv))
+    configs, others = _config_files(argv)
+    # A positional that is absent from the command line would hide the one from a configuration file.
+    parser = command_parser(function, name, _from_config_files(configs))
+    # Words are read in order, and the command line is to win over files.
+    chosen = parser.parse_args([*(f"--config={path}" for path in configs), *others])
     for parameter in _positionals(function):
         if not chosen.get(parameter.name):
-            # A positional that is absent from the command line hides the one from the configuration file.
-            value = _from_config_files(chosen, parameter.name)
-            if value is None:
-                parser.error(f"say which {parameter.name.upper()}")
-            chosen[parameter.name] = value
+            parser.error(f"say which {parameter.name.upper()}")
     chosen.pop("config", None)
     return parser, chosen
 
 
-def _config_first(argv: Sequence[str]) -> list[str]:
-    """Move ``--config`` to the front: words are read in order, and the command line is to win over files."""
+def _config_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files that ``--config`` names, and the other words."""
     configs, others = [], []
     words = iter(argv)
     for word in words:
-        if word == "--config":
-            configs += [word, *([following] if (following := next(words, None)) is not None else [])]
+        if word == "--config" and (path := next(words, None)) is not None:
+            configs.append(path)
         elif word.startswith("--config="):
-            configs.append(word)
+            configs.append(word.removeprefix("--config="))
         else:
             others.append(word)
-    return configs + others
+    return configs, others
 
 
 class _OneLineParser(ArgumentParser):
@@ -140,13 +146,17 @@ def _positionals(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [p for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty]
 
 
-def _from_config_files(chosen: Namespace, key: str) -> Any:
-    for path in reversed(chosen.get("config") or []):
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.safe_load(stream) or {}
-        if key in content:
-            return content[key]
-    return None
+def _from_config_files(paths: Sequence[str]) -> dict[str, Any]:
+    """The top-level keys of configuration files, later ones first. Files that cannot be read are left to the parser."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                content = yaml.safe_load(stream)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            continue
+        found |= content if isinstance(content, dict) else {}
+    return found
 
 
 def _first_paragraph(function: Callable[..., Any]) -> str:

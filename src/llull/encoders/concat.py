@@ -48,6 +48,11 @@ class Concat(Encoder):
         return np.concatenate([encoder.indicators for encoder in self.encoders])
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of all, in order."""
+        return tuple(note for encoder in self.encoders for note in encoder.notes)
+
+    @property
     def fingerprint(self) -> str:
         """The fingerprints of all."""
         return "concat(" + ",".join(encoder.fingerprint for encoder in self.encoders) + ")"

@@ -53,6 +53,11 @@ class Encoder(ABC):
         return np.zeros(len(self.names), bool)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth telling about the options encoded so far, in sentences."""
+        return ()
+
+    @property
     @abstractmethod
     def fingerprint(self) -> str:
         """Changes whenever anything changes that changes the numbers."""

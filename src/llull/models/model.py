@@ -295,6 +295,8 @@ class PreferenceModel:
 
     def _by_part(self, membership: Membership) -> list[tuple[Part, np.ndarray]]:
         """Each part in use, with the positions of its pairs."""
+        if len(membership.codes) == 0:
+            return []
         order = np.argsort(membership.codes, kind="stable")
         codes, starts = np.unique(membership.codes[order], return_index=True)
         groups = np.split(order, starts[1:])

@@ -116,6 +116,6 @@ def _evaluation(judged: Preferences, measured: dict[str, Any], arrays: dict[str,
         arrays["fold"],
         clusters(judged)[pairs.judgment],
         pair_labels(judged, pairs, by),
-        {name.removeprefix("rule/"): choice for name, choice in arrays.items() if name.startswith("rule/")},
+        {rule: arrays[f"rule/{rule}"] for rule in measured["baselines"]},
     )
     return measure(predictions, model=measured["model"], protocol=measured["protocol"], level=measured["level"])

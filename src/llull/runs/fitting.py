@@ -127,6 +127,8 @@ def run(
         name = f"a model for each {groups}" if options.population is None else type(population).__name__
         # The model that is kept stands first.
         evaluations.insert(0, measured(name, final))
+    for note in features.notes:
+        console.print(note)
     for evaluation in evaluations:
         console.print(evaluation.table())
     if len(evaluations) > 1:
