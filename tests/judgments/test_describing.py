@@ -163,3 +163,13 @@ def test_named_options_have_no_length():
     ).describe()
     assert math.isnan(found.characters)
     assert found.longer_wins is None
+
+
+def test_no_alpha_is_printed_where_all_answers_are_the_same():
+    votes = [
+        Judgment([named_option("x")], verdict="rated", ratings=[Rating(0, "accept", 1.0, 0.0, 1.0)], annotator=name)
+        for name in ("ann", "bob")
+    ]
+    printed = str(Preferences.from_judgments(votes).describe())
+    assert "all answers are the same" in printed
+    assert "nan" not in printed

@@ -327,6 +327,8 @@ def _overlap(overlap: Overlap, things: str) -> str:
 
 
 def _agreement(found: Agreement) -> str:
+    if not math.isfinite(found.alpha_nominal):
+        return f"{found.percent:.1%} over {found.items:,} items; all answers are the same, so no alpha is defined"
     return (
         f"{found.percent:.1%}, Krippendorff's alpha {found.alpha_nominal:.3f} nominal, "
         f"{found.alpha_ordinal:.3f} ordinal, over {found.items:,} items"
