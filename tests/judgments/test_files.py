@@ -77,7 +77,7 @@ def test_truncated_gzip(tmp_path):
 
 
 def test_a_file_named_gz_that_is_not_gzip(tmp_path):
-    assert "gzip data is corrupt" in fault_of(put(tmp_path / "a.jsonl.gz", LINES))
+    assert "its name ends in .gz but it is not gzip data" in fault_of(put(tmp_path / "a.jsonl.gz", LINES))
 
 
 @pytest.mark.parametrize("kept", [0, 3, 100, -1])
@@ -129,11 +129,11 @@ def test_a_json_array_may_hold_bad_rows(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b'"text"', "it holds str, not an array of objects"),
+        (b'"text"', "it is JSON but neither an array of objects nor an object"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[" + b"1" * 5000 + b"]", "holds a value that cannot be read"),
         (b'[{"a": "\xff"}]', "it is not UTF-8 text"),
-        (b"", "it is not JSON"),
+        (b"{", "it is not JSON"),
     ],
 )
 def test_a_json_file_that_cannot_be_read_at_all(tmp_path, content, reason):

@@ -137,6 +137,22 @@ def test_rows_of_a_neighbor_that_cannot_be_read_are_counted(tmp_path):
     assert notes["a row of jokes.jsonl that cannot be read, passed over"] == 3
 
 
+def test_files_named_together_may_include_those_that_go_along(tmp_path):
+    jokes = put_lines(tmp_path / "jokes.jsonl", [{"item": "j1", "text": "A man visits the doctor."}])
+    ratings = put_lines(tmp_path / "ratings.jsonl", [{"user": "u1", "ratings": {"j1": 2.5}}])
+    strange = put_lines(tmp_path / "strange.jsonl", [{"height": 1}])
+    preferences = read(jokes, ratings)
+    assert len(preferences) == 1
+    assert preferences.reading is not None
+    assert list(preferences.reading.skipped) == [str(jokes)]
+    with pytest.raises(InputError, match="no known format has the columns height"):
+        read(ratings, strange)
+    with pytest.raises(InputError, match=r"none of the 2 files named holds judgments \(.*jokes.jsonl: this file"):
+        read(jokes, jokes)
+    with pytest.raises(InputError, match="this file holds no judgments"):
+        read(jokes)
+
+
 @pytest.mark.parametrize("source", ["hh-rlfh:{}", "{}"])
 def test_an_unknown_format_gets_the_nearest_known_name(tmp_path, source):
     path = put_lines(tmp_path / "votes.jsonl", PAIRS)
@@ -165,8 +181,14 @@ def test_wrong_columns_name_the_nearest_format_and_what_it_lacks(tmp_path):
 
 
 def test_files_without_rows(tmp_path):
-    for name in ("a.jsonl", "a.csv"):
-        (tmp_path / name).write_text("" if name == "a.jsonl" else "chosen,rejected\n")
+    for name, text in (
+        ("a.jsonl", ""),
+        ("a.csv", "chosen,rejected\n"),
+        ("b.csv", ""),
+        ("a.json", " \n"),
+        ("b.json", "[]"),
+    ):
+        (tmp_path / name).write_text(text)
         with pytest.raises(InputError, match="it has no rows"):
             read(tmp_path / name)
         with pytest.raises(InputError, match="it has no rows"):
@@ -174,6 +196,8 @@ def test_files_without_rows(tmp_path):
 
 
 def test_a_file_of_bad_rows_only(tmp_path):
+    with pytest.raises(InputError, match=r"its only row cannot be read \(line 1: it is not JSON"):
+        read(put_lines(tmp_path / "one.jsonl", ["{oops"]))
     path = put_lines(tmp_path / "a.jsonl", ["{oops", "{again"])
     with pytest.raises(InputError, match=r"none of its first 2 rows can be read \(line 1: it is not JSON"):
         read(path)

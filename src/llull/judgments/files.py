@@ -119,6 +119,8 @@ def _faults_in_one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
+        if str(fault).startswith("Not a gzipped file"):
+            raise InputError(f"{path}: its name ends in .gz but it is not gzip data; fetch or name it again") from None
         raise InputError(f"{path}: the gzip data is corrupt or cut short ({fault}); fetch the file again") from None
     except OSError as fault:
         raise InputError(f"{path}: it cannot be read ({fault.strerror or fault})") from None
@@ -151,6 +153,8 @@ def _json_row(line: bytes, encoding: str) -> dict[str, Any] | BadRow:
 
 def _json_array(path: Path) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     text = read_text(path)
+    if not text.strip():
+        return
     try:
         content = json.loads(text)
     except json.JSONDecodeError as fault:
@@ -168,7 +172,7 @@ def _json_array(path: Path) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
-        raise InputError(f"{path}: it holds {type(content).__name__}, not an array of objects")
+        raise InputError(f"{path}: it is JSON but neither an array of objects nor an object")
     suspect = "\\ud" in text or "\\uD" in text
     for number, row in enumerate(content, 1):
         yield number, _as_row(row, suspect)

@@ -55,7 +55,7 @@ class Reading:
 
     files: list[FileReading] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
-    """Files of folders and patterns that were passed over because they hold no judgments, with the reason."""
+    """Files that were passed over because they hold no judgments, with the reason."""
 
     @property
     def rejects(self) -> list[Reject]:
@@ -84,7 +84,8 @@ def read(
 
     A source is a file, a folder (all preference files within, or what `Preferences.save` put there), a pattern, or
     ``hub:org/name[/config][@split]``. It may name its format first: ``hh-rlhf:train.jsonl.gz``. Files of folders and
-    patterns that hold no judgments are passed over and named in ``preferences.reading.skipped``.
+    patterns that hold no judgments are passed over and named in ``preferences.reading.skipped``; so are files named
+    with others that are only read along with them.
 
     Args:
         sources: what to read.
@@ -102,7 +103,7 @@ def read(
     """
     if not sources:
         raise InputError("there is nothing to read: name files, folders, patterns or hub:org/name")
-    search = Search(_format(format, columns, labels, groups))
+    search = Search(_format(format, columns, labels, groups), several=len(sources) > 1)
     reading = Reading(skipped=search.skipped)
     with _progress() as tick:
         parts = [
@@ -110,6 +111,9 @@ def read(
             for source in sources
             for found in search.find(source)
         ]
+    if not parts:
+        path, reason = next(iter(search.skipped.items()))
+        raise InputError(f"none of the {len(sources):,} files named holds judgments ({path}: {reason})")
     preferences = Preferences.concat(parts)
     preferences.reading = reading
     if rejects is not None:

@@ -173,7 +173,8 @@ def _no_rows(where: Path | str, ahead: list[tuple[int, Any]]) -> InputError:
     if not ahead:
         return InputError(f"{where}: it has no rows")
     line, reason = ahead[0]
-    return InputError(f"{where}: none of its first {len(ahead):,} rows can be read (line {line}: {reason})")
+    which = "its only row cannot" if len(ahead) == 1 else f"none of its first {len(ahead):,} rows can"
+    return InputError(f"{where}: {which} be read (line {line}: {reason})")
 
 
 def _names(columns: Iterable[str]) -> str:

@@ -48,8 +48,10 @@ class Search:
 
     format: Format | None = None
     """The format of everything that does not name its own; None to recognize each."""
+    several: bool = False
+    """Whether several sources are named, as a shell does for a pattern: those that only go along are passed over."""
     skipped: dict[str, str] = field(default_factory=dict)
-    """Files of folders and patterns that hold no judgments, with the reason."""
+    """Files that were found with others and hold no judgments, with the reason."""
 
     def find(self, source: str | Path) -> Iterator[Source | Own]:
         """Everything that one name stands for.
@@ -67,7 +69,7 @@ class Search:
         elif path.exists() or not glob.has_magic(name):
             if not path.exists():
                 raise InputError(f"{path}: there is no such file")
-            yield self._file(path, known)
+            yield from self._named(path, known)
         else:
             yield from self._pattern(name, known)
 
@@ -105,6 +107,14 @@ class Search:
             raise InputError(f"{folder}: the folder holds no files that Llull reads ({', '.join(files.TABLE_ENDINGS)})")
         yield from self._several(str(folder), paths, known, strangers=True)
 
+    def _named(self, path: Path, known: Format | None) -> Iterator[Source | Own]:
+        try:
+            yield self._file(path, known)
+        except Unrecognized as reason:
+            if not (self.several and reason.auxiliary):
+                raise
+            self._pass_over(path, reason)
+
     def _pattern(self, pattern: str, known: Format | None) -> Iterator[Source | Own]:
         paths = [Path(p) for p in sorted(glob.glob(pattern, recursive=True)) if Path(p).is_file()]
         if not paths:
@@ -120,13 +130,16 @@ class Search:
             except Unrecognized as reason:
                 if not (strangers or reason.auxiliary):
                     raise
-                self.skipped[str(path)] = str(reason).removeprefix(f"{path}: ")
+                self._pass_over(path, reason)
                 continue
             found += 1
             yield source
         if not found:
             path, reason = next(iter(self.skipped.items()))
             raise InputError(f"{where}: none of its {len(paths):,} files holds judgments ({path}: {reason})")
+
+    def _pass_over(self, path: Path, reason: Unrecognized) -> None:
+        self.skipped[str(path)] = str(reason).removeprefix(f"{path}: ")
 
     def _file(self, path: Path, known: Format | None) -> Source | Own:
         if is_own(path):
