@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from llull.judgments import Judgment, Rating, named_option, prompt
@@ -41,6 +42,12 @@ def test_whole_undoes_it():
     pair, second = choice([0], [1]), choice([0, 1], [2, 3])
     made = [judgment for whole_one in (first, pair, second, second) for judgment in best_of(whole_one)]
     assert list(whole(made)) == [(first, 4), (pair, 1), (second, 4), (second, 4)]
+
+
+def test_a_choice_whose_parts_list_the_options_differently_stays_in_parts():
+    first, *rest = best_of(choice([1], [0, 2]))
+    turned = replace(first, options=first.options[::-1], ranking=[[1], [2]])
+    assert list(whole([turned, *rest])) == [(turned, 1), *((judgment, 1) for judgment in rest)]
 
 
 def test_a_choice_that_lacks_a_pair_stays_in_parts():

@@ -47,9 +47,9 @@ def best_of(choice: Judgment) -> Iterator[Judgment]:
 
 
 def whole(judgments: Iterable[Judgment]) -> Iterator[tuple[Judgment, int]]:
-    """Undo `best_of`: each choice that stands together and lacks no pair, all others as they are.
+    """Undo `best_of`: each choice whose parts stand together, lack no pair and list the options alike.
 
-    Yields each judgment with the number of those that it was made of.
+    All others are given as they are. Yields each judgment with the number of those that it was made of.
     """
     for choice, members in groupby(judgments, key=lambda judgment: judgment.tags.get(CHOICE)):
         if choice is None:
@@ -69,7 +69,8 @@ def _joined(parts: list[Judgment]) -> list[tuple[Judgment, int]]:
     pairs = [part for part in parts if len(part.ranking) == 2]
     chosen = sorted({better for part in pairs for better in part.ranking[0]})
     others = sorted({worse for part in pairs for worse in part.ranking[1]})
-    if not pairs or len(pairs) != len(chosen) * len(others):
+    alike = all((part.context, part.options) == (parts[0].context, parts[0].options) for part in parts)
+    if len(pairs) < 2 or not alike or len(pairs) != len(chosen) * len(others):
         return [(part, 1) for part in parts]
     tags = {key: value for key, value in pairs[0].tags.items() if key != CHOICE}
     weight = sum(part.weight for part in pairs)
