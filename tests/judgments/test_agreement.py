@@ -42,7 +42,7 @@ def plain_alpha(item: list[int], value: list[float], level: str) -> tuple[float,
 
 
 @given(VOTES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_alpha_equals_the_coincidence_matrix(votes):
     item, value = [i for i, _ in votes], [v for _, v in votes]
     found = agreement(np.array(item), np.array(value))

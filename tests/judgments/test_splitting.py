@@ -54,7 +54,7 @@ def crowd(contexts: int = 60, annotators: int = 20, votes: int = 3, seed: int = 
 
 
 @given(many(max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_blocks_equal_a_plain_reading_of_each_judgment(judgments):
     blocks = context_blocks(Preferences.from_judgments(judgments).table)
     keys = [plain_key(judgment) for judgment in judgments]
@@ -67,7 +67,7 @@ LETTERS = st.text("abcäßéσжñ ABCÄΣЖ0123,.!?-'\t\n", min_size=1, max_siz
 
 
 @given(LETTERS, st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_respelled_context_stays_in_its_block(text, seed):
     if not re.search(r"[^\W_]", text):
         text += "x"
@@ -117,7 +117,7 @@ def test_votes_between_names_are_blocks_of_their_own():
     st.integers(0, 5),
     st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.5), (1, 1, 1)]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_context_and_no_unit_is_in_two_parts_and_nothing_is_lost(judgments, by, seed, sizes):
     for judgment in judgments:
         judgment.groups.setdefault("country", "z")
