@@ -66,8 +66,11 @@ def test_groups_come_from_all_four_places(sets):
     assert sets["ArMIS"][1].groups == {"community": "Liberal_Female"}
     assert sets["HS-Brexit"][0].groups == {"community": "target group"}
     assert sets["HS-Brexit"][3].groups == {"community": "control group"}
-    people = {judgment.annotator: judgment.groups for judgment in sets["MP"]}
-    assert people["MP/Ann0"] == {
+
+    def groups_of(name, annotator):
+        return sets[name][sets[name].table["annotator"].to_pylist().index(annotator)].groups
+
+    assert groups_of("MP", "MP/Ann0") == {
         "Age": "19",
         "Gender": "Female",
         "Country of birth": "United States",
@@ -75,7 +78,7 @@ def test_groups_come_from_all_four_places(sets):
         "Nationality": "United States",
         "Student status": "Yes",
     }
-    assert {judgment.annotator: judgment.groups for judgment in sets["CSC"]}["CSC/Ann1"]["Age"] == "34"
+    assert groups_of("CSC", "CSC/Ann1")["Age"] == "34"
 
 
 def test_explanations_are_rationales(sets):

@@ -45,14 +45,16 @@ def test_every_row_is_a_battle_with_its_texts(battles, raw, name, real_data, raw
 
 
 def test_who_judged(battles, raw, name):
+    annotators, kinds = (battles.table[column].to_pylist() for column in ("annotator", "annotator_kind"))
     if name == "crowd-comparisons":
-        assert [judgment.annotator for judgment in battles] == [str(row["worker"]) for row in raw]
-        assert len({judgment.annotator for judgment in battles}) == 124
-        assert {judgment.annotator_kind for judgment in battles} == {"human"}
+        assert annotators == [str(row["worker"]) for row in raw]
+        assert len(set(annotators)) == 124
+        assert set(kinds) == {"human"}
     else:
-        assert {judgment.annotator for judgment in battles} == {"gpt3", "gpt4"}
-        assert {judgment.annotator_kind for judgment in battles} == {"model"}
-        assert [judgment.tags["file"] for judgment in battles] == [row["file"] for row in raw]
+        assert set(annotators) == {"gpt3", "gpt4"}
+        assert set(kinds) == {"model"}
+        files = battles.labels("file")
+        assert [files.names[code] for code in files.codes] == [row["file"] for row in raw]
 
 
 def test_saving_keeps_everything(battles, tmp_path):

@@ -26,7 +26,10 @@ def test_every_result_is_a_judgment(sets, raw, name, assert_kept):
     (account,) = sets[name].reading.files
     results = Counter(value for row in raw[name] for value in row["preference"]["values"])
     assert (account.format, account.rows, account.rejects) == (FILES[name], len(raw[name]), [])
-    assert Counter(str(j.ranking) for j in sets[name]) == {"[[0], [1]]": results[1], "[[1], [0]]": results[-1]}
+    assert Counter(map(str, sets[name].table["ranking"].to_pylist())) == {
+        "[[0], [1]]": results[1],
+        "[[1], [0]]": results[-1],
+    }
     assert len(set(sets[name].table["id"].to_pylist())) == results.total()
     per_row = len(raw[name][0]["preference"]["values"])
     assert_kept(raw[name][0], [sets[name][k] for k in range(per_row)], but=["preference", "age"])
