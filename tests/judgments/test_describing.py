@@ -24,7 +24,7 @@ def test_counts_equal_a_plain_count(judgments):
     found = Preferences.from_judgments(judgments).describe()
     assert found.judgments == len(judgments)
     assert found.contexts == len({context_id(j.context) for j in judgments if j.context})
-    assert found.options == len({(context_id(j.context), o.id) for j in judgments for o in j.options})
+    assert found.options == len({(context_id(j.context), o.id, o.source) for j in judgments for o in j.options})
     assert found.options_per_judgment == Counter(len(j.options) for j in judgments)
     assert found.verdicts == Counter(j.verdict for j in judgments)
     assert found.annotator_kinds == Counter(j.annotator_kind or "unknown" for j in judgments)

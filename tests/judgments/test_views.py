@@ -35,12 +35,13 @@ def layouts(judgments: list[Judgment], seed: int) -> list[Preferences]:
 
 
 def key(judgment: Judgment, option: int) -> tuple[str, str]:
-    return context_id(judgment.context), judgment.options[option].id
+    found = judgment.options[option]
+    return context_id(judgment.context), found.id, found.source or ""
 
 
 def option_keys(options) -> list[tuple[str, str]]:
     rows = options.table["context_id"].to_pylist()
-    return [(rows[row], id) for row, id in zip(options.row, options.ids, strict=True)]
+    return [(rows[row], id, by or "") for row, id, by in zip(options.row, options.ids, options.sources, strict=True)]
 
 
 def slots(judgment: Judgment, rating: str | None) -> list[tuple[int, int, float]]:
@@ -396,3 +397,13 @@ def test_accepts_are_the_ratings_under_accept():
     )
     found = Preferences.from_judgments([judged]).accepts()
     assert (found.value.tolist(), found.aspects[found.aspect[0]]) == ([1.0], "accept")
+
+
+def test_the_same_answer_of_two_models_is_two_options():
+    votes = Preferences.from_judgments(
+        [Judgment([text_option("Yes.", "a"), text_option("Yes.", "b")], prompt("?"), ranking=[[0], [1]])]
+    )
+    pairs = votes.pairs()
+    assert [pairs.options.sources[i] for i in (pairs.winner[0], pairs.loser[0])] == ["a", "b"]
+    assert [problem.kind for problem in votes.problems()].count("identical options") == 1
+    assert "options under several contexts" not in [problem.kind for problem in votes.problems()]

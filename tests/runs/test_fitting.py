@@ -112,6 +112,9 @@ def test_options_known_by_name_get_an_indicator_each(tmp_path: Path):
     model = load_model(tmp_path / "run" / "model")
     found = dict(zip(model.names_, model.coef_, strict=True))
     assert found["a"] > found["b"] > found["c"]
+    rows = json.loads((tmp_path / "run" / "metrics.json").read_text())["coefficients"]
+    assert {row["feature"]: row["coefficient"] for row in rows} == pytest.approx(found)
+    assert "What drives preferences" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ class Comparison:
         """Accuracy of each model on each part, with the paired difference from the first."""
         first, *others = self.evaluations
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        table.caption = "Paired differences; intervals are clustered by context."
+        table.caption = f"Paired differences; intervals are clustered by {first.predictions.clustered_by}."
         table.caption_justify = "left"
         table.add_column("accuracy on pairs of", overflow="fold")
         for evaluation in self.evaluations:

@@ -31,11 +31,13 @@ class Predictions:
     fold: np.ndarray
     """int32 [n], the fold in which the pair was held out; 0 where there was one split."""
     cluster: np.ndarray
-    """int64 [n], equal for pairs of one context. A pair without a context shares only its judgment."""
+    """int64 [n], equal for pairs of one cluster (see `llull.evaluate.scoring.clusters`)."""
     labels: dict[str, tuple[np.ndarray, tuple[str, ...]]]
     """For each key measured by: int32 [n] codes, -1 where missing, and the names that they index."""
     rules: dict[str, np.ndarray] = field(default_factory=dict)
     """For each rule: float64 [n], its choice of 1, 0, or 0.5 where it cannot tell."""
+    clustered_by: str = "context"
+    """What ``cluster`` goes by, in a word."""
 
     @property
     def outcome(self) -> np.ndarray:
@@ -176,4 +178,4 @@ class Evaluation:
 
     def _caption(self) -> str:
         ties = f"{self.overall.n_ties:,} ties: {self.tie_rule}." if self.overall.n_ties else "There are no ties."
-        return f"Intervals are clustered by context. {ties}"
+        return f"Intervals are clustered by {self.predictions.clustered_by}. {ties}"

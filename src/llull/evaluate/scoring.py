@@ -20,14 +20,31 @@ ENOUGH_CONTEXTS = 20
 
 
 def clusters(preferences: Preferences) -> np.ndarray:
-    """int64 [number of judgments]: a number for its context; one of its own where the context is empty.
+    """int64 [number of judgments]: what intervals are clustered by.
 
-    Votes between named items have no context, and would otherwise be one cluster.
+    That is the context; where it is empty, as for votes between named items, the annotator; where that is unknown
+    too, the judgment itself.
     """
-    contexts = encode(preferences.table["context_id"])
+    contexts, annotators = encode(preferences.table["context_id"]), encode(preferences.table["annotator"])
     empty = contexts.names.index("") if "" in contexts.names else -1
-    own = len(contexts.names) + np.arange(len(contexts.codes))
-    return np.where(contexts.codes == empty, own, contexts.codes)
+    by_annotator = len(contexts.names) + annotators.codes.astype(np.int64)
+    own = len(contexts.names) + len(annotators.names) + np.arange(len(contexts.codes))
+    without = np.where(annotators.codes >= 0, by_annotator, own)
+    return np.where(contexts.codes == empty, without, contexts.codes)
+
+
+def cluster_noun(preferences: Preferences) -> str:
+    """What `clusters` goes by, in a word: of judgments with contexts, of others with annotators, and of the rest."""
+    if set(encode(preferences.table["context_id"]).names) != {""}:
+        return "context"
+    return "annotator" if encode(preferences.table["annotator"]).names else "judgment"
+
+
+def held_out_noun(preferences: Preferences) -> str:
+    """What a split holds out whole, in words (see `llull.judgments.blocks`)."""
+    if set(encode(preferences.table["context_id"]).names) != {""}:
+        return "whole contexts"
+    return "whole sets of options" if preferences.pairs().options.have_text else "single votes"
 
 
 Labeled = dict[str, tuple[np.ndarray, tuple[str, ...]]]

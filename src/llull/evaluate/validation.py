@@ -12,7 +12,7 @@ import pyarrow as pa
 from llull.evaluate.baselines import Baseline, trivial_baselines
 from llull.evaluate.evaluation import Evaluation, Predictions
 from llull.evaluate.intervals import LEVEL
-from llull.evaluate.scoring import clusters, measure, pair_labels
+from llull.evaluate.scoring import cluster_noun, clusters, held_out_noun, measure, pair_labels
 from llull.judgments import Preferences
 from llull.judgments.splitting import folds as cut_folds
 from llull.judgments.views import Pairs
@@ -70,6 +70,7 @@ def evaluate(
         cluster=clusters(preferences)[pairs.judgment],
         labels=pair_labels(preferences, pairs, by),
         rules=choices,
+        clustered_by=cluster_noun(preferences),
     )
     return measure(predictions, model=name or model_name(model), protocol="held-out judgments", level=level)
 
@@ -123,8 +124,10 @@ def cross_validate(
             choices[rule.name][at] = rule.fit(train).prob(pairs.select(at))
         if progress:
             progress(number + 1, folds)
-    predictions = Predictions(pairs, prob, fold, clusters(preferences)[pairs.judgment], labels, choices)
-    protocol = f"{folds}-fold cross-validation, whole contexts held out"
+    predictions = Predictions(
+        pairs, prob, fold, clusters(preferences)[pairs.judgment], labels, choices, cluster_noun(preferences)
+    )
+    protocol = f"{folds}-fold cross-validation, {held_out_noun(preferences)} held out"
     return measure(predictions, model=name or model_name(model), protocol=protocol, level=level)
 
 

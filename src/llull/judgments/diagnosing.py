@@ -61,7 +61,7 @@ def problems(table: pa.Table) -> list[Problem]:
     """
     if not len(table):
         return []
-    unit_options, unit = options(table)
+    unit_options, unit = options(table, by_source=False)
     found = pairs(table)
     return [
         Problem(kind, len(rows), len(rows) / len(table), meaning, tuple(int(row) for row in rows[:_EXAMPLES]))

@@ -13,13 +13,20 @@ from llull.judgments.record import VERDICTS
 from llull.judgments.views import Options, Pairs, Rankings, Ratings
 
 
-def options(table: pa.Table) -> tuple[Options, np.ndarray]:
-    """Number the unique options; returns them and, for each option as shown, its number [total] (int32)."""
+def options(table: pa.Table, by_source: bool = True) -> tuple[Options, np.ndarray]:
+    """Number the unique options; returns them and, for each option as shown, its number [total] (int32).
+
+    Options are the same if their context, content and, with ``by_source``, their source are: two models may give the
+    same answer.
+    """
     shown = lists(table["options"])
     ids = encode(shown.field("id"))
     contexts = encode(table["context_id"])
     row = shown.row
     keys = contexts.codes[row].astype(np.int64) * max(len(ids.names), 1) + ids.codes
+    if by_source:
+        sources = encode(shown.field("source"))
+        keys = keys * (len(sources.names) + 1) + sources.codes
     unit, first = number(keys)
     found = Options(table, row[first], first - shown.start[row[first]], contexts.codes[row[first]])
     return found, unit

@@ -1,7 +1,7 @@
 """Views of judgments: the same facts as flat arrays, ready to be fitted, ranked or scored.
 
-Every view numbers *options*: unique pairs of a context and an option shown under it. The same text
-answered to two prompts is two options; the same text answered to one prompt in a thousand votes is one.
+Every view numbers *options*: what is shown under a context, and who made it. The same text answered to two prompts,
+or by two models, is two options; the same text of one model in a thousand votes on one prompt is one.
 `llull.judgments.viewing` makes them.
 """
 

@@ -72,12 +72,13 @@ def render(report: Report) -> Markup:
 
 
 def _footer(report: Report) -> Markup:
-    level = f"{report.main.level:.0%}"
+    level, cluster = f"{report.main.level:.0%}", report.main.predictions.clustered_by
     return element(
         "footer",
         element(
             "p",
-            f"Intervals are {level} intervals, clustered by context: judgments of one context may resemble each other. "
+            f"Intervals are {level} intervals, clustered by {cluster}: "
+            f"judgments of one {cluster} may resemble each other. "
             f"Made by Llull {version('llull')}.",
         ),
     )

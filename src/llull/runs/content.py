@@ -14,13 +14,15 @@ from safetensors.numpy import load_file, save_file
 import llull.judgments
 from llull.errors import InputError
 from llull.evaluate import Comparison, Evaluation, LearningCurve, Predictions
-from llull.evaluate.scoring import clusters, measure, pair_labels
+from llull.evaluate.scoring import cluster_noun, clusters, measure, pair_labels
 from llull.judgments import Preferences
+from llull.judgments.blocks import context_blocks
 from llull.judgments.describing import Description
 from llull.judgments.diagnosing import Problem
+from llull.judgments.record import content_hash
 from llull.models import Coefficient
 from llull.report import Report, Reproduction
-from llull.runs.folder import CONTEXTS, ENVIRONMENT, METRICS, PREDICTIONS, RunFolder, fingerprint
+from llull.runs.folder import BLOCKS, ENVIRONMENT, METRICS, PREDICTIONS, RunFolder, fingerprint
 
 EXPLAINED_BY = "a linear model on text statistics alone"
 
@@ -34,14 +36,21 @@ def save_measured(folder: RunFolder, preferences: Preferences, evaluations: Sequ
         for rule, choice in evaluation.predictions.rules.items():
             arrays[f"{number}/rule/{rule}"] = np.asarray(choice, np.float64)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder.path / PREDICTIONS)
-    contexts = sorted(set(preferences.table["context_id"].to_pylist()))
-    (folder.path / CONTEXTS).write_text("\n".join(contexts) + "\n", encoding="utf-8")
+    (folder.path / BLOCKS).write_text("\n".join(sorted(set(block_hashes(preferences)))) + "\n", encoding="utf-8")
+
+
+def block_hashes(preferences: Preferences) -> list[str]:
+    """For each judgment, a hash of what a split would hold out with it (see `llull.judgments.blocks`)."""
+    blocks = context_blocks(preferences.table)
+    hashes = [content_hash(name) for name in blocks.names]
+    return [hashes[code] for code in blocks.codes]
 
 
 def metrics(
     comparison: Comparison,
     curve: LearningCurve | None,
     coefficients: Sequence[Coefficient],
+    explained_by: str,
     description: Description,
     problems: Sequence[Problem],
 ) -> dict[str, Any]:
@@ -51,6 +60,7 @@ def metrics(
         "differences": [difference.to_dict() for difference in comparison.differences],
         "learning_curve": curve.to_dict() if curve else None,
         "coefficients": [asdict(coefficient) for coefficient in coefficients],
+        "explained_by": explained_by,
         "description": description.to_dict(),
         "problems": [problem.to_dict() for problem in problems],
     }
@@ -82,7 +92,7 @@ def load_report(folder: RunFolder) -> Report:
         description=preferences.describe(),
         reading=preferences.reading,
         coefficients=[Coefficient(**row) for row in found["coefficients"]],
-        explained_by=EXPLAINED_BY if found["coefficients"] else "",
+        explained_by=found["explained_by"],
         learning=LearningCurve.from_dict(found["learning_curve"]) if found["learning_curve"] else None,
         problems=preferences.problems(),
         reproduction=reproduction(folder),
@@ -117,5 +127,6 @@ def _evaluation(judged: Preferences, measured: dict[str, Any], arrays: dict[str,
         clusters(judged)[pairs.judgment],
         pair_labels(judged, pairs, by),
         {rule: arrays[f"rule/{rule}"] for rule in measured["baselines"]},
+        cluster_noun(judged),
     )
     return measure(predictions, model=measured["model"], protocol=measured["protocol"], level=measured["level"])

@@ -11,7 +11,7 @@ from llull.encoders import Concat, Encoder, OneHot, SentenceEncoder, TextStatist
 from llull.errors import InputError
 from llull.evaluate import Evaluation, compared, cross_validate, learning_curve
 from llull.judgments import Preferences
-from llull.models import PerGroup, PreferenceModel
+from llull.models import Coefficient, PerGroup, PreferenceModel
 from llull.models.heads import Head
 from llull.models.links import Link
 from llull.models.populations import Population
@@ -119,14 +119,14 @@ def run(
         with console.status(f"cross-validating {name}"):
             return cross_validate(candidate, judged, folds=folds, by=keys, seed=seed, name=name)
 
-    final = options.composed(features, None, seed)
-    evaluations = [measured("one model for all", final)]
+    # The model that is kept stands first; if some group is too small for it, that shows at once.
     population = options.population or (PerGroup(groups, unseen="shared") if groups else None)
+    final = options.composed(features, population, seed)
+    evaluations = []
     if population is not None:
-        final = options.composed(features, population, seed)
         name = f"a model for each {groups}" if options.population is None else type(population).__name__
-        # The model that is kept stands first.
-        evaluations.insert(0, measured(name, final))
+        evaluations.append(measured(name, final))
+    evaluations.append(measured("one model for all", options.composed(features, None, seed)))
     for note in features.notes:
         console.print(note)
     for evaluation in evaluations:
@@ -141,18 +141,17 @@ def run(
     with console.status("fitting to all judgments"):
         final.fit(judged)
         final.save(folder.path / MODEL)
-        explaining = explaining_model(judged, population, seed)
-    coefficients = explaining.coefficients() if explaining else []
+        coefficients, explained_by = explain(final, judged, population, seed)
     comparison = compared(evaluations)
     save_measured(folder, judged, evaluations)
-    folder.write_json(METRICS, metrics(comparison, curve, coefficients, description, problems))
+    folder.write_json(METRICS, metrics(comparison, curve, coefficients, explained_by, description, problems))
     report = Report(
         title=title(folder),
         evaluations=evaluations,
         description=description,
         reading=preferences.reading,
         coefficients=coefficients,
-        explained_by=EXPLAINED_BY if explaining else "",
+        explained_by=explained_by,
         learning=curve,
         problems=problems,
         reproduction=reproduction(folder),
@@ -162,11 +161,18 @@ def run(
     return folder
 
 
-def explaining_model(preferences: Preferences, population: Population | None, seed: int) -> PreferenceModel | None:
-    """A linear model on features that a person can name, to say what drives preferences; None without text."""
-    if not preferences.pairs().options.have_text:
-        return None
-    return PreferenceModel(TextStatistics(), population=population, seed=seed).fit(preferences)
+def explain(
+    model: PreferenceModel, preferences: Preferences, population: Population | None, seed: int
+) -> tuple[list[Coefficient], str]:
+    """Coefficients that a person can read, and what to call the model they are of, if it is not the main one.
+
+    Options with text are explained by a linear model on text statistics, others by the main model's own features.
+    """
+    if preferences.pairs().options.have_text:
+        return PreferenceModel(TextStatistics(), population=population, seed=seed).fit(
+            preferences
+        ).coefficients(), EXPLAINED_BY
+    return (model.coefficients(), "") if model.head.names(model.names_) else ([], "")
 
 
 def missing_texts(preferences: Preferences) -> str:

@@ -27,7 +27,7 @@ ENVIRONMENT = "environment.json"
 METRICS = "metrics.json"
 MODEL = "model"
 PREDICTIONS = "predictions.safetensors"
-CONTEXTS = "contexts.txt"
+BLOCKS = "blocks.txt"
 REJECTS = "rejects.jsonl"
 REPORT = "report.html"
 
@@ -111,9 +111,7 @@ class RunFolder:
     def _read(self, name: str) -> str:
         path = self.path / name
         if not path.exists():
-            raise InputError(
-                f"{path}: there is no such file; is {self.path} a finished run of llull fit?"
-            )
+            raise InputError(f"{path}: there is no such file; is {self.path} a finished run of llull fit?")
         return path.read_text(encoding="utf-8")
 
     def _write(self, name: str, text: str) -> Path:

@@ -13,12 +13,11 @@ import llull.judgments
 from llull.errors import InputError
 from llull.evaluate import evaluate as measure
 from llull.judgments import Preferences
-from llull.judgments.columns import encode
 from llull.models import PreferenceModel, load_model
 from llull.report import write_report
-from llull.runs.content import load_report
+from llull.runs.content import block_hashes, load_report
 from llull.runs.data import print_reading
-from llull.runs.folder import CONTEXTS, MODEL, REPORT, RunFolder
+from llull.runs.folder import BLOCKS, MODEL, REPORT, RunFolder
 
 
 def predict(
@@ -83,10 +82,10 @@ def evaluate(
     console = Console()
     fitted = _load(model)
     preferences = _judged(data, rating, format, console)
-    if seen := _seen_contexts(model, preferences):
+    if seen := _seen(model, preferences):
         console.print(
-            f"{seen:,} of {len(preferences):,} judgments have a context that the model was fitted on: "
-            "these numbers flatter it (llull fit measures on contexts held out)",
+            f"{seen:,} of {len(preferences):,} judgments have a context or options that the model was fitted on: "
+            "these numbers flatter it (llull fit measures on what it holds out)",
             style="yellow",
         )
     evaluation = measure(fitted, preferences, by=by or [], name=f"the model of {model}")
@@ -128,12 +127,10 @@ def _judged(data: list[str], rating: str | None, format: str | None, console: Co
     return preferences
 
 
-def _seen_contexts(model: str, preferences: Preferences) -> int:
-    """How many judgments have a context that the model was fitted on; 0 where that is not recorded."""
-    record = Path(model) / CONTEXTS
+def _seen(model: str, preferences: Preferences) -> int:
+    """How many judgments a split would have kept together with one of the fit; 0 where that is not recorded."""
+    record = Path(model) / BLOCKS
     if not record.exists():
         return 0
     known = set(record.read_text(encoding="utf-8").split())
-    contexts = encode(preferences.table["context_id"])
-    seen = np.array([name in known and name != "" for name in contexts.names], bool)
-    return int(seen[contexts.codes].sum()) if len(seen) else 0
+    return sum(block in known for block in block_hashes(preferences))

@@ -8,20 +8,23 @@ from scipy.sparse import csr_array
 from llull.judgments.columns import number
 from llull.models.votes import Votes
 
+FEWEST = 10
+"""Clusters that a sandwich needs to be worth anything."""
+
 
 def clusterings(votes: Votes) -> list[np.ndarray]:
     """The ways in which these votes are grouped: by annotator and by context, each as codes [n].
 
-    A clustering with fewer than two clusters says nothing and is left out. A vote without a known annotator
-    counts as an annotator of its own; where none is known, votes are not grouped by annotator. If neither
-    clustering is left, the clusters are the judgments.
+    A clustering with fewer than `FEWEST` clusters is left out: the sandwich of so few is far too narrow. A vote without
+    a known annotator counts as an annotator of its own; where none is known, votes are not grouped by annotator. If
+    neither clustering is left, the clusters are the judgments.
     """
     ways = []
     if (votes.annotator >= 0).any():
         alone = votes.annotator.max() + 1 + votes.judgment
         ways.append(np.where(votes.annotator >= 0, votes.annotator, alone))
     ways.append(votes.context)
-    ways = [codes for codes in ways if len(codes) and (codes != codes[0]).any()]
+    ways = [codes for codes in ways if len(np.unique(codes)) >= FEWEST]
     return ways or [votes.judgment]
 
 
