@@ -126,3 +126,13 @@ def test_concat_sets_features_side_by_side_and_comes_back_from_json():
 def test_an_unknown_kind_of_encoder_is_named():
     with pytest.raises(InputError, match=r"'Nothing'.*OneHot"):
         encoder_from_config({"encoder": "Nothing"})
+
+
+def test_statistics_can_be_left_out_and_unknown_ones_are_named(options_of):
+    shown = options_of(("q", "One."), ("q", "Two words."))
+    some, every = TextStatistics(["words (log)"]), TextStatistics()
+    kept = [name != "words (log)" for name in every.names]
+    assert np.array_equal(some.encode(shown), every.encode(shown)[:, kept])
+    assert encoder_from_config(some.to_config()).fingerprint == some.fingerprint != every.fingerprint
+    with pytest.raises(InputError, match=r"did you mean 'words \(log\)'"):
+        TextStatistics(["word (log)"])

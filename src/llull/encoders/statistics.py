@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log1p
@@ -13,6 +14,7 @@ import numpy as np
 
 from llull.encoders.cache import text_key
 from llull.encoders.encoder import Encoder
+from llull.errors import InputError
 from llull.judgments.record import content_hash
 from llull.judgments.views import Options
 
@@ -205,6 +207,9 @@ _REMEMBERED = 500_000
 class TextStatistics(Encoder):
     """Lengths, layout, readability and turns of phrase: the features of `STATISTICS`.
 
+    Args:
+        leave_out: names of statistics that are not to be features.
+
     Examples:
         >>> from llull.encoders.statistics import Text, STATISTICS
         >>> text = Text("Perhaps. I can't help with that!")
@@ -212,7 +217,13 @@ class TextStatistics(Encoder):
         {'sentences (log)': 1.1, 'refusals': 0.69}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leave_out: Sequence[str] = ()) -> None:
+        known = [statistic.name for statistic in STATISTICS]
+        if unknown := [name for name in leave_out if name not in known]:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            raise InputError(f"there is no statistic {unknown[0]!r}; {f'did you mean {near[0]!r}?' if near else known}")
+        self.leave_out = tuple(leave_out)
+        self._statistics = tuple(statistic for statistic in STATISTICS if statistic.name not in leave_out)
         self._measured: dict[bytes, np.ndarray] = {}
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
@@ -225,25 +236,25 @@ class TextStatistics(Encoder):
         for key, text in zip(keys, texts, strict=True):
             if key not in self._measured:
                 counted = Text(text)
-                self._measured[key] = np.array([s.measure(counted) for s in STATISTICS], np.float32)
+                self._measured[key] = np.array([s.measure(counted) for s in self._statistics], np.float32)
         rows = [self._measured[key] for key in keys]
-        return np.stack(rows) if rows else np.empty((0, len(STATISTICS)), np.float32)
+        return np.stack(rows) if rows else np.empty((0, len(self._statistics)), np.float32)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those of `STATISTICS`."""
-        return tuple(statistic.name for statistic in STATISTICS)
+        """Those of the statistics."""
+        return tuple(statistic.name for statistic in self._statistics)
 
     @property
     def descriptions(self) -> tuple[str, ...]:
-        """Those of `STATISTICS`."""
-        return tuple(statistic.description for statistic in STATISTICS)
+        """Those of the statistics."""
+        return tuple(statistic.description for statistic in self._statistics)
 
     @property
     def fingerprint(self) -> str:
         """The names and descriptions; a statistic whose meaning changes must change its description."""
-        return f"statistics({content_hash([[s.name, s.description] for s in STATISTICS])})"
+        return f"statistics({content_hash([[s.name, s.description] for s in self._statistics])})"
 
     def config(self) -> dict[str, Any]:
-        """Nothing: it has no settings."""
-        return {}
+        """What is left out."""
+        return {"leave_out": list(self.leave_out)}

@@ -21,6 +21,9 @@ from llull.runs.data import print_reading
 from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
 
+_NEAR_COPIES = ("words (log)", "sentences (log)")
+"""Statistics that follow almost exactly from length and mean lengths: beside these, two large coefficients cancel."""
+
 
 @dataclass(frozen=True)
 class ModelOptions:
@@ -169,9 +172,8 @@ def explain(
     Options with text are explained by a linear model on text statistics, others by the main model's own features.
     """
     if preferences.pairs().options.have_text:
-        return PreferenceModel(TextStatistics(), population=population, seed=seed).fit(
-            preferences
-        ).coefficients(), EXPLAINED_BY
+        named = PreferenceModel(TextStatistics(_NEAR_COPIES), population=population, seed=seed)
+        return named.fit(preferences).coefficients(), EXPLAINED_BY
     return (model.coefficients(), "") if model.head.names(model.names_) else ([], "")
 
 
