@@ -118,13 +118,12 @@ class SentenceEncoder(Encoder):
         if cache and cache.corrupt:
             warnings.warn(f"{cache.path}: {cache.corrupt} vectors were damaged and are encoded again", stacklevel=2)
         self.last = Encoded(len(distinct), len(found))
-        missing = {key: text for key, text in distinct.items() if key not in found}
         try:
-            for part in self._embed(missing, progress):
+            for part in self._embed(distinct, set(found), progress):
                 found.update(part)
                 if cache:
                     cache.put(self._space, part)
-            if cache and missing:
+            if cache and len(distinct) > self.last.from_cache:
                 cache.trim()
         finally:
             self._long += self.last.long
@@ -219,20 +218,26 @@ class SentenceEncoder(Encoder):
             return int(width)
         return int(self._model.get_sentence_embedding_dimension() or 0)
 
-    def _embed(self, texts: dict[bytes, str], progress: bool) -> Iterator[list[tuple[bytes, np.ndarray]]]:
-        """Embeddings of texts that are in no cache, a few batches at a time."""
-        if not texts:
+    def _embed(
+        self, texts: dict[bytes, str], known: set[bytes], progress: bool
+    ) -> Iterator[list[tuple[bytes, np.ndarray]]]:
+        """Embeddings of the texts that are not known yet, a few batches at a time."""
+        if len(known) == len(texts):
             return
         # Texts of like length in one batch: little padding. Longest first, so that a batch too large shows at once.
-        ordered = sorted(texts.items(), key=lambda item: -len(item[1]))
+        # All texts are cut into parts, known or not: after a kill the parts left are those of an unbroken run, and so
+        # are the numbers to the last bit, which depend a little on what shares a batch.
+        ordered = sorted(texts.items(), key=lambda item: (-len(item[1]), item[0]))
         step = self.batch_size * _FLUSH
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
             task = bar.add_task("encoding texts", total=len(ordered))
             for start in range(0, len(ordered), step):
                 part = ordered[start : start + step]
-                vectors = self._embed_part([text for _, text in part])
-                yield [(key, vector) for (key, _), vector in zip(part, vectors, strict=True)]
+                missing = [(key, text) for key, text in part if key not in known]
+                if missing:
+                    vectors = self._embed_part([text for _, text in missing])
+                    yield [(key, vector) for (key, _), vector in zip(missing, vectors, strict=True)]
                 bar.advance(task, len(part))
 
     def _embed_part(self, texts: list[str]) -> np.ndarray:
