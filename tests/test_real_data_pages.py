@@ -5,6 +5,7 @@ The commands are not run: they need the data sets and minutes. Their options are
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import shlex
@@ -61,8 +62,10 @@ def test_every_picture_is_there_and_small(page: Path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_python_compiles(page: Path):
-    for code in _PYTHON.findall(page.read_text(encoding="utf-8")):
-        compile(code, str(page), "exec")
+    blocks = _PYTHON.findall(page.read_text(encoding="utf-8"))
+    assert blocks, f"{page.name} shows no Python"
+    for code in blocks:
+        assert ast.parse(code, str(page)).body, f"{page.name} has an empty Python block"
 
 
 def test_a_wrong_option_is_not_accepted():
