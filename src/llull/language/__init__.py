@@ -1,0 +1,1 @@
+"""Language models: tokens, prefix trees, log-probabilities, reference caches and sampling."""
