@@ -1,0 +1,1 @@
+"""How far scores are from a judgment."""

@@ -1,0 +1,14 @@
+"""Published objectives: each is a choice on the five axes."""
+
+from __future__ import annotations
+
+from llull.objectives.objective import Objective
+from llull.objectives.presets import pairs
+
+PRESETS: dict[str, type[Objective]] = {
+    preset.__name__: preset
+    for module in (pairs,)
+    for preset in vars(module).values()
+    if isinstance(preset, type) and issubclass(preset, Objective) and preset.__module__ == module.__name__
+}
+"""Every preset by its name."""

@@ -1,0 +1,1 @@
+"""What an option's log-probabilities are worth."""

@@ -1,0 +1,153 @@
+"""How far a pair's judgment is believed: as judged, softened, or weighed by who judged."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from llull.errors import InputError
+from llull.objectives.axes import Belief
+from llull.objectives.batch import Batch, PairUnits
+
+
+class AsJudged(Belief):
+    """The probability that the annotators gave: p for the judgment, 1 - p for its opposite.
+
+    A plain judgment has p = 1 and the opposite is never computed; soft preferences (Qi et al. 2023, "online self-preferring")
+    carry other values.
+    """
+
+    def __init__(self, soft: bool = False) -> None:
+        super().__init__()
+        self.turns = soft
+
+    def forward(self, units: PairUnits, straight: Tensor, turned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Shares p and 1 - p: [m], [m]."""
+        if turned is None:
+            return torch.ones_like(straight), None
+        return units.preferred, 1 - units.preferred
+
+    def formula(self) -> tuple[str, ...]:
+        """The annotators' probability shares the loss between both orders."""
+        return ("loss = p * link(s(w), s(l)) + (1 - p) * link(s(l), s(w))",) if self.turns else ()
+
+
+class Smoothed(Belief):
+    """Every judgment is wrong with probability ``noise``: shares 1 - noise and noise (cDPO; Mitchell 2023).
+
+    Args:
+        noise: in [0, 0.5).
+    """
+
+    def __init__(self, noise: float) -> None:
+        super().__init__()
+        self.noise = checked_noise(noise)
+
+    def forward(self, units: PairUnits, straight: Tensor, turned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Shares 1 - noise and noise: [m], [m]."""
+        return torch.full_like(straight, 1 - self.noise), torch.full_like(straight, self.noise)
+
+    def formula(self) -> tuple[str, ...]:
+        """The loss mixes both orders."""
+        return (f"loss = {1 - self.noise:g} * link(s(w), s(l)) + {self.noise:g} * link(s(l), s(w))",)
+
+
+class Debiased(Belief):
+    """An unbiased estimate of the loss on clean judgments, ``noise`` of which were flipped.
+
+    Shares (1 - noise) / (1 - 2 noise) and -noise / (1 - 2 noise) (robust DPO; Chowdhury et al. 2024, eq. 12).
+
+    Args:
+        noise: in [0, 0.5).
+    """
+
+    def __init__(self, noise: float) -> None:
+        super().__init__()
+        self.noise = checked_noise(noise)
+
+    def forward(self, units: PairUnits, straight: Tensor, turned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Shares that sum to one, the second negative: [m], [m]."""
+        clean = 1 - 2 * self.noise
+        return torch.full_like(straight, (1 - self.noise) / clean), torch.full_like(straight, -self.noise / clean)
+
+    def formula(self) -> tuple[str, ...]:
+        """The loss takes the wrong order off."""
+        n = f"{self.noise:g}"
+        return (f"loss = ((1 - {n}) * link(s(w), s(l)) - {n} * link(s(l), s(w))) / (1 - 2 * {n})",)
+
+
+class Reliability(Belief):
+    """Label noise by expectation-maximisation: each annotator is right with a probability learned on the way.
+
+    With p = sigmoid(turned - straight), the model's probability of the judgment, and eta the annotator's reliability, the
+    share is w = p eta / (p eta + (1 - p)(1 - eta)), no gradient; after each window
+    eta becomes (1 - rate) eta + rate * (mean w of the annotator's judgments in the window). From LCPO (Cao et al. 2025).
+
+    Args:
+        start: reliability before any evidence.
+        rate: how far one window moves it; 1 is unstable.
+        floor: least reliability; below one half the world would turn round.
+    """
+
+    eta: Tensor
+
+    def __init__(self, start: float = 0.9, rate: float = 0.1, floor: float = 0.5) -> None:
+        super().__init__()
+        if not 0.5 <= start < 1 or not 0 < rate <= 1:
+            raise InputError(f"reliability: start {start:g} must lie in [0.5, 1) and rate {rate:g} in (0, 1]")
+        self.start, self.rate, self.floor = start, rate, floor
+        self.register_buffer("eta", torch.full((1,), start))
+
+    def begin(self, everything: Batch) -> None:
+        """One reliability for each annotator; the last one for judgments by nobody known."""
+        units = everything.main
+        if isinstance(units, PairUnits) and len(units):
+            self.eta = torch.full((int(units.annotator.max()) + 2,), self.start, device=self.eta.device)
+
+    def forward(self, units: PairUnits, straight: Tensor, turned: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Shares w and 1 - w: [m], [m]."""
+        if turned is None:
+            raise ValueError("the loss turned round is needed")
+        with torch.no_grad():
+            eta = self.eta[units.annotator].to(straight.dtype)
+            odds = turned - straight + torch.logit(eta)
+            share = torch.sigmoid(odds)
+        return share, 1 - share
+
+    def note(self, units: PairUnits, share: Tensor) -> dict[str, Tensor]:
+        """For each annotator the sum of shares and of weights."""
+        total = torch.zeros_like(self.eta)
+        weight = units.weight.to(total.dtype)
+        return {
+            "reliability_sum": total.index_add(0, self._slot(units), share.to(total.dtype) * weight),
+            "reliability_count": total.index_add(0, self._slot(units), weight),
+        }
+
+    def update(self, sums: dict[str, Tensor]) -> None:
+        """Move each annotator's reliability towards the mean share of its judgments."""
+        if "reliability_sum" not in sums:
+            return
+        count = sums["reliability_count"]
+        mean = sums["reliability_sum"] / count.clamp(min=1e-12)
+        moved = ((1 - self.rate) * self.eta + self.rate * mean).clamp(self.floor, 0.999)
+        self.eta = torch.where(count > 0, moved, self.eta)
+
+    def _slot(self, units: PairUnits) -> Tensor:
+        return units.annotator % len(self.eta)
+
+    def formula(self) -> tuple[str, ...]:
+        """The share is the posterior probability that the judgment is right."""
+        return (
+            "loss = share * link(s(w), s(l)) + (1 - share) * link(s(l), s(w))",
+            "believed = sigmoid(link(s(l), s(w)) - link(s(w), s(l)))",
+            "share = believed * eta / (believed * eta + (1 - believed) * (1 - eta))",
+        )
+
+
+def checked_noise(noise: float) -> float:
+    """A share of flipped judgments, below one half."""
+    if not 0 <= noise < 0.5:
+        raise InputError(
+            f"the share of flipped judgments must lie in [0, 0.5), not {noise:g}: at one half nothing can be learned"
+        )
+    return noise
