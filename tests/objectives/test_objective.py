@@ -59,9 +59,8 @@ def test_a_formula_executed_gives_the_loss(belief: torch.nn.Module) -> None:
 def test_sums_and_counts_do_not_depend_on_how_a_batch_is_cut() -> None:
     options, units = scores(12), pairs(6, weight=torch.tensor([1.0, 2.0, 1.0, 0.5, 1.0, 3.0]))
     whole = DPO()(Batch(options, {"main": units})).terms["main"]
-    parts = [
-        DPO()(Batch(options, {"main": units.select(torch.tensor(at))})).terms["main"] for at in ([0, 3], [1, 2, 4, 5])
-    ]
+    cuts = [torch.tensor([0, 3]), torch.tensor([1, 2, 4, 5])]
+    parts = [DPO()(Batch(options, {"main": units.select(cut)})).terms["main"] for cut in cuts]
     assert sum(part.total for part in parts).item() == pytest.approx(whole.total.item(), rel=1e-12)
     assert sum(part.count for part in parts).item() == whole.count.item() == 8.5
 

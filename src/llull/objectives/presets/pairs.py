@@ -28,6 +28,12 @@ class DPO(Objective):
         "OpenRLHF": "dpo",
         "LLaMA-Factory": "sigmoid",
         "NeMo-RL": "dpo",
+        "torchtune": "DPOLoss",
+    }
+        "TRL": "sigmoid",
+        "OpenRLHF": "dpo",
+        "LLaMA-Factory": "sigmoid",
+        "NeMo-RL": "dpo",
     }
 
     def __init__(self, beta: float = 0.1, reduction: Reduction = "sum") -> None:

@@ -13,8 +13,8 @@ from llull.objectives.batch import Batch, PairUnits
 class AsJudged(Belief):
     """The probability that the annotators gave: p for the judgment, 1 - p for its opposite.
 
-    A plain judgment has p = 1 and the opposite is never computed; soft preferences (Qi et al. 2023, "online self-preferring")
-    carry other values.
+    A plain judgment has p = 1 and the opposite is never computed; with ``soft`` the judgments carry other values
+    (soft-preference cross-entropy, as in OSP).
     """
 
     def __init__(self, soft: bool = False) -> None:
@@ -79,9 +79,9 @@ class Debiased(Belief):
 class Reliability(Belief):
     """Label noise by expectation-maximisation: each annotator is right with a probability learned on the way.
 
-    With p = sigmoid(turned - straight), the model's probability of the judgment, and eta the annotator's reliability, the
-    share is w = p eta / (p eta + (1 - p)(1 - eta)), no gradient; after each window
-    eta becomes (1 - rate) eta + rate * (mean w of the annotator's judgments in the window). From LCPO (Cao et al. 2025).
+    With p = sigmoid(turned - straight), the model's probability of the judgment, and eta the annotator's reliability,
+    the share is w = p eta / (p eta + (1 - p)(1 - eta)), no gradient; after each window eta becomes
+    (1 - rate) eta + rate * (mean w of the annotator's judgments in the window). The method is LCPO (RE-PO), 2025.
 
     Args:
         start: reliability before any evidence.
@@ -148,6 +148,6 @@ def checked_noise(noise: float) -> float:
     """A share of flipped judgments, below one half."""
     if not 0 <= noise < 0.5:
         raise InputError(
-            f"the share of flipped judgments must lie in [0, 0.5), not {noise:g}: at one half nothing can be learned"
+            f"the share of flipped judgments must lie in [0, 0.5), not {noise:g}: at 0.5 nothing is learned"
         )
     return noise
