@@ -30,11 +30,6 @@ class DPO(Objective):
         "NeMo-RL": "dpo",
         "torchtune": "DPOLoss",
     }
-        "TRL": "sigmoid",
-        "OpenRLHF": "dpo",
-        "LLaMA-Factory": "sigmoid",
-        "NeMo-RL": "dpo",
-    }
 
     def __init__(self, beta: float = 0.1, reduction: Reduction = "sum") -> None:
         super().__init__(LogRatio(beta, reduction), Pairwise(), Logistic())
