@@ -11,8 +11,8 @@ from torch import Tensor
 CPU_TILE = (1024, 1024)
 """Rows and vocabulary entries of logits held at a time on a CPU: 4 MiB, so that a tile stays in cache.
 
-Measured on one core with 32,000 entries and 288 dimensions: matrix product, maximum, exponential and sum took 1.13 times
-as long as the matrix product alone with this tile, and 1.42 times with whole rows of logits.
+Measured on one core with 32,000 entries and 288 dimensions: product, maximum, exponential and sum took 1.13 times
+as long as the product alone with this tile, and 1.42 times with whole rows of logits.
 """
 
 GPU_TILE = (4096, 8192)
