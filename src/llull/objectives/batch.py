@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -76,6 +76,9 @@ class Scores:
 class Units:
     """Judgments of one kind; every field is a tensor with one entry, or one row, per unit."""
 
+    names: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold indexes of options."""
+
     weight: Tensor
     """float [u]: how many judgments a unit stands for."""
     group: Tensor
@@ -94,6 +97,17 @@ class Units:
     def select(self, which: Tensor) -> Self:
         """The units at these positions, or where this mask is true."""
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    @property
+    def options(self) -> Tensor:
+        """int64 [u, k]: the options of each unit; -1 where it has fewer."""
+        return torch.cat([getattr(self, name).reshape(len(self), -1) for name in self.names], dim=1)
+
+    def renumbered(self, number: Tensor) -> Self:
+        """The same units over options numbered otherwise: option i becomes ``number[i]``; -1 stays."""
+        # The last entry is what -1 finds.
+        number = torch.cat([number, number.new_full((1,), -1)])
+        return replace(self, **{name: number[getattr(self, name)] for name in self.names})
 
     def to(self, device: torch.device) -> Self:
         """The same units on a device."""
@@ -116,6 +130,8 @@ def _known(columns: dict[str, Tensor | None]) -> dict[str, Tensor]:
 @dataclass(frozen=True, kw_only=True)
 class PairUnits(Units):
     """m pairs of options of which one was preferred, or neither."""
+
+    names = ("chosen", "rejected")
 
     chosen: Tensor
     """int64 [m], index into the options."""
@@ -147,6 +163,8 @@ class PairUnits(Units):
 class ListUnits(Units):
     """m rankings of up to K options each, padded."""
 
+    names = ("option",)
+
     option: Tensor
     """int64 [m, K], index into the options; -1 where a ranking is shorter."""
     tier: Tensor
@@ -173,6 +191,8 @@ class ListUnits(Units):
 @dataclass(frozen=True, kw_only=True)
 class SingleUnits(Units):
     """m options judged alone, accepted or rejected."""
+
+    names = ("option",)
 
     option: Tensor
     """int64 [m], index into the options."""
