@@ -32,11 +32,12 @@ def selected_log_probs(
     """Log-probabilities of one token per row: log softmax(z)[target], z = softcap(scale * (hidden @ weight.T + bias)).
 
     Logits are computed a tile at a time and never stored: what is kept for the backward pass is the hidden states, the
-    targets and one log-sum-exp per row, and the backward pass computes each tile again. With a frozen head nothing is
-    computed again: the forward pass also gathers the gradient of each row with respect to its hidden state,
-    weight[target] - softmax(z) @ weight, and pays one matrix product more in place of two. Without gradients (under
-    `torch.no_grad`, or where nothing requires one) only the log-probabilities are computed. The memory needed is one
-    tile beside tensors the size of the arguments. Sums are float32 for 16-bit arguments and float64 for float64.
+    targets and two numbers per row (the highest logit and the log-sum of exponentials below it), and the backward pass
+    computes each tile again. With a frozen head nothing is computed again: the forward pass also gathers the gradient of
+    each row with respect to its hidden state, weight[target] - softmax(z) @ weight, and pays one matrix product more in
+    place of two. Without gradients (under `torch.no_grad`, or where nothing requires one) only the log-probabilities are
+    computed. The memory needed is one tile beside tensors the size of the arguments. Sums are float32 for 16-bit
+    arguments and float64 for float64.
 
     Args:
         hidden: float [s, d], the hidden state each token is predicted from; several rows may be equal.
@@ -131,11 +132,6 @@ class _Scan:
             self.arithmetic.add_product(pull, logits if slope is None else logits.mul_(slope), weight)
 
     @property
-    def normalizer(self) -> Tensor:
-        """Log-sum-exp of the logits, [s, 1]."""
-        return self.highest + self.total.log()
-
-    @property
     def log_probs(self) -> Tensor:
         """Log-probabilities of the targets, [s]."""
         return (self.chosen - self.highest - self.total.log()).squeeze(1)
@@ -164,12 +160,13 @@ class _SelectedLogProbs(torch.autograd.Function):
     ) -> Tensor:
         head_is_frozen = not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2])
         scan = _Scan(hidden, Head(weight, bias, softcap, scale), target, shape).run(with_pull=head_is_frozen)
+        log_probs = scan.log_probs
         ctx.rest = softcap, scale, shape, scan.arithmetic, hidden.dtype
         if head_is_frozen:
             ctx.save_for_backward(scan.hidden_slope())
         else:
-            ctx.save_for_backward(hidden, weight, bias, target, scan.normalizer)
-        return scan.log_probs
+            ctx.save_for_backward(hidden, weight, bias, target, scan.highest, scan.total.log_())
+        return log_probs
 
     @staticmethod
     @once_differentiable  # its annotation hides the name of the first argument from the type checker
@@ -182,16 +179,16 @@ class _SelectedLogProbs(torch.autograd.Function):
             (slope,) = ctx.saved_tensors
             pulled = (slope * gradient.mul(scale).masked_fill(gradient.abs() <= NEGLIGIBLE, 0.0).unsqueeze(1)).to(dtype)
             return pulled, None, None, None, None, None, None
-        hidden, weight, bias, target, normalizer = ctx.saved_tensors
+        hidden, weight, bias, target, *normalizer = ctx.saved_tensors
         kept = (~(gradient.abs() <= NEGLIGIBLE)).nonzero().squeeze(1)
         whole = len(kept) == len(gradient)
+        hidden_kept = hidden
         if not whole:
-            hidden_kept, target, normalizer, gradient = hidden[kept], target[kept], normalizer[kept], gradient[kept]
-        else:
-            hidden_kept = hidden
+            hidden_kept, target, gradient = hidden[kept], target[kept], gradient[kept]
+            normalizer = [part[kept] for part in normalizer]
         with torch.autocast(hidden.device.type, enabled=False):
             tiles = HeadTiles(hidden_kept, Head(weight, bias, softcap, scale), arithmetic, shape)
-            found = _pull_back(tiles, target, normalizer, gradient, shape, ctx.needs_input_grad[:3])
+            found = _pull_back(tiles, target, (normalizer[0], normalizer[1]), gradient, shape, ctx.needs_input_grad[:3])
         to_hidden, to_weight, to_bias = found
         if to_hidden is not None:
             to_hidden = to_hidden.mul_(scale).to(dtype)
@@ -203,13 +200,15 @@ class _SelectedLogProbs(torch.autograd.Function):
 def _pull_back(
     tiles: HeadTiles,
     target: Tensor,
-    normalizer: Tensor,
+    normalizer: tuple[Tensor, Tensor],
     gradient: Tensor,
     shape: tuple[int, int],
     needed: tuple[bool, bool, bool],
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Gradients of sum(gradient * log_probs) to scale * hidden, weight and bias, None where not needed."""
     arithmetic, head = tiles.arithmetic, tiles.head
+    # Highest logit and log-sum of what is below it are subtracted in turn: their sum would round away the second.
+    highest, log_total = normalizer
     by_row = gradient.to(arithmetic.statistics).unsqueeze(1)
     # The row's gradient multiplies hidden states [s, d], once, and not every tile of probabilities.
     weighted = tiles.hidden.mul(by_row).to(arithmetic.operands) if needed[1] else None
@@ -224,7 +223,7 @@ def _pull_back(
         for rows in spans(len(target), shape[0]):
             logits = tiles.logits(rows, columns, weight)
             slope = tiles.slope(logits)
-            pull = logits.sub_(normalizer[rows]).exp_()
+            pull = logits.sub_(highest[rows]).sub_(log_total[rows]).exp_()
             local, inside = place_targets(target[rows], columns)
             pull.scatter_add_(1, local, inside.to(pull.dtype).neg_())
             if slope is not None:
