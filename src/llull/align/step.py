@@ -1,0 +1,86 @@
+"""One forward pass: a micro-batch in, losses out, as one module that parallel wrappers can wrap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from llull.align.windows import MicroBatch
+from llull.language.model import TokenValues, Want
+from llull.language.packing import Packed
+from llull.objectives import Batch, Objective, Scores, Tokens
+from llull.objectives.axes import Needs
+
+Ask = Literal["losses", "survey", "sums"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a micro-batch before the policy sees it."""
+
+    reference: Tensor | None = None
+    """float [k]: the reference's log-probability of each option of the row."""
+    reference_tokens: Tensor | None = None
+    """float [s]: and of each scored token, in the row's order."""
+    columns: dict[str, Tensor] = field(default_factory=dict)
+    """Given numbers of options: [k] or [k, d]."""
+
+
+class Step(nn.Module):
+    """Policy and objective together: everything that has a gradient happens in this forward pass.
+
+    Args:
+        policy: the model that learns, a `llull.language.LanguageModel` or what answers like one.
+        objective: what it learns by; its own parameters learn along.
+    """
+
+    def __init__(self, policy: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.policy, self.objective = policy, objective
+
+    def forward(self, batch: MicroBatch, known: Known, ask: Ask = "losses") -> Any:
+        """Losses of a micro-batch; or the sums wanted before them; or just each option's summed log-probability [k]."""
+        if ask == "sums":
+            return option_sums(self.policy(batch.packed), batch.packed)
+        needs = self.objective.needs
+        values = self.policy(batch.packed, wanted(needs))
+        units = {name: units.to(values.log_probs.device) for name, units in batch.units.items()}
+        seen = Batch(scores(values, batch.packed, known, needs), units)
+        return self.objective.survey(seen) if ask == "survey" else self.objective(seen)
+
+
+def wanted(needs: Needs) -> Want:
+    """What the model has to compute for an objective's needs."""
+    return Want(hidden_at_end=needs.hidden)
+
+
+def option_places(packed: Packed, device: torch.device) -> Tensor:
+    """int64 [s]: the place in ``packed.options`` of the option of each scored token."""
+    place = torch.empty(int(packed.options.max()) + 1, dtype=torch.int64)
+    place[packed.options] = torch.arange(len(packed.options))
+    return place[packed.option].to(device)
+
+
+def option_sums(values: TokenValues, packed: Packed) -> Tensor:
+    """[k]: the summed log-probability of each option of the row, in the order of ``packed.options``."""
+    places = option_places(packed, values.log_probs.device)
+    return values.log_probs.new_zeros(len(packed.options)).index_add(0, places, values.log_probs)
+
+
+def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> Scores:
+    """A model's token values as scores of the row's options."""
+    option = option_places(packed, values.log_probs.device)
+    tokens = None
+    if needs.tokens or needs.divergence or needs.entropy:
+        tokens = Tokens(option, values.log_probs, reference=known.reference_tokens, step=values.step)
+    return Scores(
+        policy=option_sums(values, packed),
+        reference=known.reference,
+        length=torch.bincount(option, minlength=len(packed.options)).to(values.log_probs.dtype),
+        tokens=tokens,
+        hidden=values.hidden_at_end,
+        columns=known.columns,
+    )

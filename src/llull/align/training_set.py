@@ -1,0 +1,113 @@
+"""What a model is trained on: options as tokens, judgments as units, and named units beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llull.errors import InputError
+from llull.language.trees import PrefixTree
+from llull.objectives import SingleUnits
+from llull.objectives.batch import MAIN, Units
+
+MISMATCHED = "mismatched"
+"""Options under contexts that are not theirs, over which KTO takes its reference point."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Options as tokens under their contexts, and judgments as units over them."""
+
+    prompts: tuple[np.ndarray, ...]
+    """int32 ids of each context."""
+    options: tuple[np.ndarray, ...]
+    """int32 ids of each option, to be appended to its context."""
+    scored: tuple[np.ndarray | None, ...]
+    """bool for each option's tokens: whether it is scored; None for all."""
+    prompt: np.ndarray
+    """int64 [n]: the context of each option."""
+    units: Mapping[str, Units]
+    """The judgments, and named units beside them, on the CPU."""
+    beside: Mapping[str, Tensor] = field(default_factory=dict)
+    """For named units, int64 [u]: the main unit in whose window each is."""
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    """Known numbers of options: [n] or [n, k]."""
+    notes: tuple[str, ...] = ()
+    """One line for each thing that was left out or cut."""
+
+    def __len__(self) -> int:
+        return len(self.units[MAIN])
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """int64 [n]: scored tokens of each option."""
+        pairs = zip(self.options, self.scored, strict=True)
+        return np.array([len(ids) if mask is None else int(mask.sum()) for ids, mask in pairs], np.int64)
+
+    def trees(self, wanted: np.ndarray) -> list[PrefixTree]:
+        """The wanted options as trees, one for each context, in order of first appearance."""
+        members: dict[int, list[int]] = {}
+        for option in wanted.tolist():
+            members.setdefault(int(self.prompt[option]), []).append(option)
+        return [self._tree(prompt, options) for prompt, options in members.items()]
+
+    def _tree(self, prompt: int, options: list[int]) -> PrefixTree:
+        masks = [self.scored[i] for i in options]
+        whole = all(mask is None for mask in masks)
+        return PrefixTree.of_options(
+            self.prompts[prompt],
+            [self.options[i] for i in options],
+            scored=None if whole else [_mask(m, self.options[i]) for m, i in zip(masks, options, strict=True)],
+            numbers=options,
+        )
+
+    def with_mismatched(self, seed: int) -> TrainingSet:
+        """Beside each main unit, one of its options under the context of another unit.
+
+        The contexts are turned round by a permutation of the whole data set that moves every context, so that the
+        estimate depends on no batch.
+
+        Raises:
+            InputError: if all units have one context.
+        """
+        first = self.units[MAIN].options[:, 0].numpy()
+        own = self.prompt[first]
+        if len(np.unique(own)) < 2:
+            raise InputError(
+                "all judgments have one context, so no option can be set under another: use another objective"
+            )
+        foreign = own[_moved(own, np.random.default_rng(seed))]
+        new = len(self.options) + np.arange(len(first))
+        units = SingleUnits.of(torch.from_numpy(new))
+        return replace(
+            self,
+            options=(*self.options, *(self.options[i] for i in first)),
+            scored=(*self.scored, *(self.scored[i] for i in first)),
+            prompt=np.concatenate([self.prompt, foreign]),
+            units={**self.units, MISMATCHED: units},
+            beside={**self.beside, MISMATCHED: torch.arange(len(first))},
+        )
+
+
+def _moved(context: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A permutation of units that gives each a unit of another context."""
+    order = rng.permutation(len(context))
+    # Sorted by context, a shift by the size of the largest context moves everything out of its own.
+    order = order[np.argsort(context[order], kind="stable")]
+    counts = np.unique(context, return_counts=True)[1]
+    shifted = np.roll(order, int(counts.max()))
+    partner = np.empty(len(context), np.int64)
+    partner[order] = shifted
+    stuck = np.flatnonzero(context[partner] == context)
+    for unit in stuck:
+        others = np.flatnonzero(context != context[unit])
+        partner[unit] = rng.choice(others)
+    return partner
+
+
+def _mask(mask: np.ndarray | None, ids: np.ndarray) -> np.ndarray:
+    return np.ones(len(ids), bool) if mask is None else mask
