@@ -30,7 +30,8 @@ class Anatomy:
                 raise InputError(
                     f"adapter {name!r} adds virtual tokens to the prompt: use one that changes weights (LoRA)"
                 )
-        self.base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # pyright: ignore
+        wrapped: Any = model
+        self.base: Any = wrapped.get_base_model() if hasattr(model, "get_base_model") else model
         self.config: Any = self.base.config
         self.backbone: Any = self.base.base_model
         self.head_module: nn.Module | None = self.base.get_output_embeddings()
@@ -56,7 +57,7 @@ class Anatomy:
         divisor = getattr(config, "logits_scaling", None)
         scale = getattr(config, "logit_scale", None) or (1.0 / divisor if divisor else None)
         scale = scale or getattr(config, "lm_head_multiplier", None) or 1.0
-        weight, bias = _matrix(module)
+        weight, bias = _matrix(module, self.base.get_input_embeddings().weight)
         return Head(weight, bias, getattr(config, "final_logit_softcapping", None), float(scale))
 
     @property
@@ -78,31 +79,33 @@ class Anatomy:
 
     @property
     def longest(self) -> int | None:
-        """Tokens of a path up to which positions are encoded the same way whatever else is in the batch."""
+        """Tokens of the longest path it takes; None where no length is too long.
+
+        Beyond it a model has no position to look up, or (dynamic and long RoPE) encodes all positions by the longest
+        path of the batch.
+        """
         config = self.text_config
-        rope = getattr(config, "rope_parameters", None) or {}
-        kinds = rope.values() if rope and all(isinstance(value, dict) for value in rope.values()) else [rope]
+        rope = getattr(config, "rope_parameters", None)
+        if not rope:
+            return None if getattr(config, "alibi", False) else getattr(config, "max_position_embeddings", None)
+        kinds = list(rope.values()) if all(isinstance(value, dict) for value in rope.values()) else [rope]
         if not any(kind.get("rope_type") in _LENGTH_BOUND_ROPE for kind in kinds):
             return None
         originals = [kind.get("original_max_position_embeddings") for kind in kinds]
-        original = getattr(config, "original_max_position_embeddings", None)
-        return min([n for n in [*originals, original] if n], default=config.max_position_embeddings)
+        originals.append(getattr(config, "original_max_position_embeddings", None))
+        return min([n for n in originals if n], default=config.max_position_embeddings)
 
 
-def _matrix(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+def _matrix(module: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of a linear module, whatever it is made of."""
     if type(module) is nn.Linear and not module._forward_hooks and not module._forward_pre_hooks:
         return module.weight, module.bias
     if any(isinstance(part, nn.Dropout) and part.p > 0 and part.training for part in module.modules()):
         raise InputError("the adapter on the head drops activations: set its dropout to 0, or leave the head out of it")
     # An adapted or quantized head is still linear: what it does to the unit vectors is its matrix.
-    width = next(size for size in (getattr(module, "in_features", None), _input_width(module)) if size)
-    like = next(part for part in module.parameters() if part.is_floating_point())
+    width = next(size for part in module.modules() if (size := getattr(part, "in_features", None)))
     unit = torch.eye(width, dtype=like.dtype, device=like.device)
-    bias = module(torch.zeros_like(unit[:1]))
-    weight = (module(unit) - bias).T
+    with torch.autocast(like.device.type, enabled=False):
+        bias = module(torch.zeros_like(unit[:1]))
+        weight = (module(unit) - bias).T
     return weight, bias.squeeze(0)
-
-
-def _input_width(module: nn.Module) -> int:
-    return next(part.in_features for part in module.modules() if isinstance(part, nn.Linear))

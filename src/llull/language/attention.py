@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ class TreeLayout:
         self.windows: set[int | None] = set()
         """The sliding windows that attention layers asked for, in tokens."""
         self._flex_masks: dict[int | None, Any] = {}
+        self._masks: dict[int | None, list[Tensor]] = {}
 
     def block_mask(self, window: int | None) -> Any:
         """The mask of the whole row for FlexAttention."""
@@ -53,16 +55,16 @@ class TreeLayout:
     @cached_property
     def spans(self) -> list[int]:
         """Tokens of each tree."""
-        starts = self.packed.starts
-        return [after - start for start, after in zip(starts, starts[1:], strict=False)]
+        return [after - start for start, after in pairwise(self.packed.starts)]
 
     def masks(self, window: int | None) -> list[Tensor]:
         """For each tree, bool [t, t]: which keys (columns) each query (row) sees."""
-        starts = self.packed.starts
-        return [
-            visible(self.end[start:after] - start, self.position[start:after], window)
-            for start, after in zip(starts, starts[1:], strict=False)
-        ]
+        if window not in self._masks:
+            self._masks[window] = [
+                visible(self.end[start:after] - start, self.position[start:after], window)
+                for start, after in pairwise(self.packed.starts)
+            ]
+        return self._masks[window]
 
 
 def visible(end: Tensor, position: Tensor, window: int | None = None) -> Tensor:
@@ -194,7 +196,7 @@ def _register(name: str) -> None:
     ) -> tuple[Tensor, Tensor | None]:
         if tree_layout is None:
             eager = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
-            inner = ALL_ATTENTION_FUNCTIONS.get_interface(name, eager)
+            inner: Any = ALL_ATTENTION_FUNCTIONS.get(name, eager)
             return inner(module, query, key, value, attention_mask, **kwargs)
         extra = [key for key in _NOT_SUPPORTED if kwargs.get(key) is not None]
         if extra:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from llull.language.packing import Blocks
 
-_FORWARD = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
-_BACKWARD = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu_backward", None)
+_FORWARD: Any = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
+_BACKWARD: Any = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu_backward", None)
 
 
 def takes_blocks(query: Tensor) -> bool:
@@ -44,7 +44,6 @@ class _Blocks(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: Blocks, scale: float) -> Tensor:
         batch, heads, tokens, width = query.shape
         out = query.new_empty(batch, tokens, heads, width).transpose(1, 2)
-        # The kernel wants each block's log-sum-exps contiguous; token-major rows are cheap to cut and merge.
         sums: list[Tensor] = []
         for start, end in blocks.chains:
             part, lse = _FORWARD(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -52,16 +53,20 @@ def attend_flex(
         [1, heads, T, d].
     """
 
-    def cap(score: Tensor, batch: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        return softcap * torch.tanh(score / softcap)
-
     run = _compiled(flex_attention) if query.is_cuda else flex_attention
     return run(
         query,
         key,
         value,
-        score_mod=None if softcap is None else cap,
+        score_mod=None if softcap is None else _cap(softcap),
         block_mask=mask,
         scale=scale,
         enable_gqa=query.shape[1] != key.shape[1],
     )
+
+
+def _cap(softcap: float) -> Callable[..., Tensor]:
+    def cap(score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return softcap * torch.tanh(score / softcap)
+
+    return cap

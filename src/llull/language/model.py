@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from llull.errors import InputError
 from llull.language.anatomy import Anatomy
 from llull.language.attention import TreeLayout
-from llull.language.logprobs import selected_log_probs
+from llull.language.divergences import Divergence, Mixture, Teacher, TokenStatistics, token_statistics
 from llull.language.packing import Layout, Packed, pack
 from llull.language.probing import agrees, evaluating, random_row, why_not_trees
 from llull.language.trees import PrefixTree
@@ -22,31 +22,69 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Want:
-    """What to compute beside log-probabilities."""
+class DivergenceTo:
+    """A divergence of the model's distribution from that of others, see `llull.language.divergences.Divergence`.
 
+    Args:
+        kind: which.
+        teachers: what gives the other models' distributions for a row, each the `LanguageModel.teach` of one.
+        mixture: how several make one distribution.
+        temperature: divides the logits.
+    """
+
+    kind: str
+    teachers: Sequence[Callable[[Packed], Teacher]]
+    mixture: Mixture | None = None
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Want:
+    """What to compute of each scored token."""
+
+    log_probs: bool = True
+    """Log-probabilities; where nothing that needs logits is wanted, the head is left out."""
+    entropy: bool = False
+    """The entropy of the distribution it was drawn from."""
+    top1: bool = False
+    """Whether it is the most probable one."""
+    divergence: DivergenceTo | None = None
+    """How far that distribution is from another model's."""
+    hidden: bool = False
+    """The last layer's hidden state at the token."""
     hidden_at_end: bool = False
     """The last layer's hidden state at the last token of each option (what a reward head reads)."""
-    hidden: bool = False
-    """The last layer's hidden state at each scored token."""
+
+    @property
+    def logits(self) -> bool:
+        """Whether the head is needed."""
+        return self.log_probs or self.entropy or self.top1 or self.divergence is not None
 
 
-_NOTHING_MORE = Want()
+_LOG_PROBS = Want()
 
 
 class TokenValues(NamedTuple):
     """What a model says of the scored tokens of some packed trees, one entry for each token of each option."""
 
     log_probs: Tensor
-    """float32 [s] (float64 for float64 models), differentiable."""
+    """float32 [s] (float64 for float64 models), differentiable; [0] where only hidden states were wanted."""
     option: Tensor
     """int64 [s]: number of the option."""
     step: Tensor
     """int64 [s]: its step, 0 where options have none."""
+    entropy: Tensor | None = None
+    """[s], in nats, differentiable."""
+    top1: Tensor | None = None
+    """bool [s]"""
+    divergence: Tensor | None = None
+    """[s], differentiable in this model only."""
+    mixing: Tensor | None = None
+    """[s]: the weight that the teachers' mixture gave to the token, where it has one."""
     hidden: Tensor | None = None
     """[s, d]"""
     hidden_at_end: Tensor | None = None
-    """[number of options in the row, d], in the order of `Packed.options`."""
+    """[options of the row, d], in the order of `Packed.options`."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +147,9 @@ class LanguageModel(nn.Module):
         return "flat"
 
     def _score(self, packed: Packed, trees: TreeLayout | None) -> Tensor:
-        return self._log_probs(self._hidden(packed, trees), packed, trees)
+        return self._statistics(self._hidden(packed, trees), packed, trees, _LOG_PROBS, None).log_probs
 
-    def forward(self, packed: Packed, want: Want = _NOTHING_MORE) -> TokenValues:
+    def forward(self, packed: Packed, want: Want = _LOG_PROBS) -> TokenValues:
         """Log-probabilities, and what else is wanted, of every scored token.
 
         Args:
@@ -124,30 +162,60 @@ class LanguageModel(nn.Module):
         Raises:
             InputError: if a path is longer than the model's positions allow.
         """
-        trees = TreeLayout(packed, self.anatomy.device) if self.layout == "tree" else None
+        trees = self._trees(packed)
+        # Teachers first: what they compute is gone before this model keeps its activations.
+        divergence = None if want.divergence is None else _taught(want.divergence, packed)
         hidden = self._hidden(packed, trees)
         device = hidden.device
         entry = packed.entry.to(device)
-        at_target = _rows(packed, packed.target, packed.owner, trees)[packed.entry].to(device) if want.hidden else None
-        at_end = _rows(packed, packed.last, None, trees).to(device) if want.hidden_at_end else None
+
+        def each(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[entry]
+
+        asked = self._statistics(hidden, packed, trees, want, divergence) if want.logits else None
+        at_target = _rows(packed, packed.target, packed.owner, trees).to(device)
+        at_end = _rows(packed, packed.last, None, trees).to(device)
         return TokenValues(
-            log_probs=self._log_probs(hidden, packed, trees)[entry],
+            log_probs=hidden.new_zeros(0) if asked is None else asked.log_probs[entry],
             option=packed.option.to(device),
             step=packed.step.to(device),
-            hidden=None if at_target is None else hidden[at_target],
-            hidden_at_end=None if at_end is None else hidden[at_end],
+            entropy=None if asked is None else each(asked.entropy),
+            top1=None if asked is None else each(asked.top1),
+            divergence=None if asked is None else each(asked.divergence),
+            mixing=None if asked is None else each(asked.mixing),
+            hidden=hidden[at_target[entry]] if want.hidden else None,
+            hidden_at_end=hidden[at_end] if want.hidden_at_end else None,
         )
 
-    def _log_probs(self, hidden: Tensor, packed: Packed, trees: TreeLayout | None) -> Tensor:
-        head = self.anatomy.head()
+    def teach(self, packed: Packed) -> Teacher:
+        """This model's distribution at each distinct scored token of a row, without gradient and without dropout.
+
+        Args:
+            packed: trees.
+
+        Returns:
+            Hidden states and head, for `DivergenceTo`.
+        """
+        trees = self._trees(packed)
+        with torch.no_grad(), evaluating(self):
+            hidden = self._hidden(packed, trees)
+            at = _rows(packed, packed.source, packed.owner, trees).to(hidden.device)
+            return Teacher(hidden[at], self.anatomy.head())
+
+    def _trees(self, packed: Packed) -> TreeLayout | None:
+        return TreeLayout(packed, self.anatomy.device) if self.layout == "tree" else None
+
+    def _statistics(
+        self, hidden: Tensor, packed: Packed, trees: TreeLayout | None, want: Want, divergence: Divergence | None
+    ) -> TokenStatistics:
         at = _rows(packed, packed.source, packed.owner, trees).to(hidden.device)
-        return selected_log_probs(
+        return token_statistics(
             hidden.index_select(0, at),
-            head.weight,
+            self.anatomy.head(),
             packed.target_ids.to(hidden.device),
-            bias=head.bias,
-            softcap=head.softcap,
-            scale=head.scale,
+            entropy=want.entropy,
+            top1=want.top1,
+            divergence=divergence,
         )
 
     def _hidden(self, packed: Packed, trees: TreeLayout | None) -> Tensor:
@@ -155,8 +223,8 @@ class LanguageModel(nn.Module):
         anatomy = self.anatomy
         if anatomy.longest is not None and packed.longest > anatomy.longest:
             raise InputError(
-                f"a path of {packed.longest} tokens, but beyond {anatomy.longest} this model encodes positions by what "
-                f"else is in the batch: cut contexts and options to {anatomy.longest} tokens together"
+                f"a context and option of {packed.longest} tokens, and this model's positions end or change at "
+                f"{anatomy.longest}: cut both to that many together"
             )
         device = anatomy.device
         inputs: dict[str, Any]
@@ -212,6 +280,11 @@ def sum_per_option(values: Tensor, option: Tensor, n: int) -> Tensor:
         [n], differentiable.
     """
     return values.new_zeros(n).index_add(0, option, values)
+
+
+def _taught(wanted: DivergenceTo, packed: Packed) -> Divergence:
+    teachers = [teach(packed) for teach in wanted.teachers]
+    return Divergence(wanted.kind, teachers, wanted.mixture, wanted.temperature)
 
 
 def _rows(packed: Packed, tokens: Tensor, owner: Tensor | None, trees: TreeLayout | None) -> Tensor:

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from llull.errors import InputError
+
+
+class Encoded(Protocol):
+    """Contexts and options as ids, each context once: what `llull.language.tokens` makes."""
+
+    @property
+    def prompts(self) -> Sequence[np.ndarray]:
+        """Ids of each context."""
+        ...
+
+    @property
+    def options(self) -> Sequence[np.ndarray]:
+        """Ids of each option."""
+        ...
+
+    @property
+    def prompt(self) -> np.ndarray:
+        """int [n]: the context of each option."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +161,33 @@ class PrefixTree:
             units = [[(i, s.tobytes()) for i, s in enumerate(steps) for _ in range(len(s))] for steps in parts]
         masks = _masks(paths, scored)
         return _merge(_ids(prompt, "the context"), paths, units, which, masks, _numbers(numbers, len(paths)))
+
+
+def trees_of(encoded: Encoded, options: ArrayLike | None = None, *, share_prefixes: bool = False) -> list[PrefixTree]:
+    """One tree for each context, with the numbers of its options.
+
+    Args:
+        encoded: contexts and options as ids.
+        options: numbers of the options to take; None: all. One that is given twice is taken once.
+        share_prefixes: keep tokens with which several options of a context begin only once.
+
+    Returns:
+        The trees, by context.
+    """
+    chosen = np.arange(len(encoded.options)) if options is None else np.unique(np.asarray(options, np.int64))
+    prompt = np.asarray(encoded.prompt)[chosen]
+    order = np.argsort(prompt, kind="stable")
+    cuts = np.flatnonzero(np.diff(prompt[order])) + 1
+    return [
+        PrefixTree.of_options(
+            encoded.prompts[int(encoded.prompt[group[0]])],
+            [encoded.options[k] for k in group],
+            numbers=group,
+            share_prefixes=share_prefixes,
+        )
+        for group in np.split(chosen[order], cuts)
+        if len(group)
+    ]
 
 
 def _ids(values: ArrayLike, what: str) -> np.ndarray:
