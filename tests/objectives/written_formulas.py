@@ -29,17 +29,21 @@ def execute(formula: str, facts: Mapping[str, object]) -> float:
     ``facts`` holds what the formula may name: ``w``, ``l``, ``p`` and functions such as ``policy`` of an option.
     """
     space: dict[str, object] = dict(NAMES) | dict(facts)
-    losses: list[str] = []
+    losses: list[tuple[str, str]] = []
     for line in formula.splitlines():
         function = re.match(r"(\w+)\(([\w, ]+)\) = (.+)", line)
         if line.startswith("loss"):
-            losses.append(re.match(r"loss \+?= (.+)", line)[1])
+            losses.append(re.match(r"loss ([+*]?)= (.+)", line).groups())
         elif function:
             space[function[1]] = eval(f"lambda {function[2]}: {function[3]}", space)
         else:
             name, expression = line.split(" = ", 1)
             space[name] = _Later(expression)
-    return sum(_evaluate(expression, space) for expression in losses)
+    total = 0.0
+    for sign, expression in losses:
+        value = _evaluate(expression, space)
+        total = total * value if sign == "*" else total + value
+    return total
 
 
 class _Later(str):

@@ -26,6 +26,8 @@ class Needs:
     """Each token's divergence between reference and policy; forward is KL(reference || policy)."""
     entropy: bool = False
     """The policy's entropy before each token."""
+    concentration: bool = False
+    """The log of the sum of squared probabilities of the policy before each token."""
     hidden: bool = False
     """The policy's last hidden state at an option's end."""
     state: bool = False
@@ -45,6 +47,7 @@ class Needs:
             tokens=self.tokens or other.tokens,
             divergence=self.divergence or other.divergence,
             entropy=self.entropy or other.entropy,
+            concentration=self.concentration or other.concentration,
             hidden=self.hidden or other.hidden,
             state=self.state or other.state,
             survey=self.survey or other.survey,
@@ -107,6 +110,10 @@ class PairLink(Part, ABC):
     def tie(self, first: Tensor, second: Tensor) -> Tensor:
         """Loss of each pair judged equal; half of each order unless the link has a probability for ties: [m]."""
         return 0.5 * (self(first, second) + self(second, first))
+
+    def note(self, chosen: Tensor, rejected: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """Sums for `Part.update`, given scores without gradient and the pairs' weights."""
+        return {}
 
 
 class SingleLink(Part, ABC):

@@ -26,6 +26,8 @@ class Tokens:
     """float [t]: divergence between the two models' distributions before a token, as the objective's needs name it."""
     entropy: Tensor | None = None
     """float [t]: entropy of the policy's distribution before a token."""
+    concentration: Tensor | None = None
+    """float [t]: log of the sum of squared probabilities of the policy's distribution before a token."""
     weight: Tensor | None = None
     """float [t]: given from outside, for instance segment scores or edited spans."""
     state: Tensor | None = None

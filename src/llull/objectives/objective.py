@@ -97,7 +97,8 @@ class Objective(nn.Module):
 
         ``w`` and ``l`` are a pair's chosen and rejected option, ``y`` any option, ``p`` the probability that w was
         preferred; ``policy(y)`` and ``reference(y)`` are log-probabilities, ``length(y)`` the number of tokens. A line
-        is ``loss = ...``, the definition of a name or of a function used above, or a further ``loss += ...``.
+        is ``loss = ...``, the definition of a name or of a function used above, a factor ``loss *= ...`` of all losses
+        above it, or a further ``loss += ...``.
         """
         lines = [*(self.belief.formula() or self.structure.formula()), *self.link.formula(), *self.score.formula()]
         for part in (*self.weights, *self.regularisers):

@@ -30,7 +30,7 @@ class Pairwise(Structure):
             losses = losses + as_turned * turned
         if bool(units.tie.any()):
             losses = torch.where(units.tie, link.tie(chosen, rejected), losses)
-        noted = belief.note(units, as_judged.detach())
+        noted = belief.note(units, as_judged.detach()) | link.note(chosen.detach(), rejected.detach(), units.weight)
         return Outcome(losses, (chosen - rejected).detach(), noted)
 
     def formula(self) -> tuple[str, ...]:
