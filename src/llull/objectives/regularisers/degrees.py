@@ -1,0 +1,46 @@
+"""A head on the policy's hidden states that tells how far an answer was degraded (self-supervised preference degree)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from llull.errors import InputError
+from llull.objectives.axes import Needs, Regulariser
+from llull.objectives.batch import Batch, SingleUnits, Units
+from llull.objectives.scores.offsets import known_column
+
+
+class DegreeHead(Regulariser):
+    """Cross-entropy of a linear head on the hidden state at an option's end, over degrees of degradation.
+
+    The gradient reaches the policy through the hidden state; the head itself is thrown away after training.
+
+    Args:
+        of: the units' name: degraded copies of chosen, or of rejected options.
+        weight: of the term.
+        levels: how many degrees there are; the column ``degree`` holds 0 to levels - 1.
+        width: of the hidden state.
+    """
+
+    def __init__(self, of: str, weight: float = 0.1, levels: int = 4, width: int = 64) -> None:
+        super().__init__(of, weight)
+        self.needs = Needs(hidden=True, columns=frozenset({"degree"}), units=frozenset({of}))
+        self.head = nn.Linear(width, levels)
+
+    def forward(self, batch: Batch, units: Units) -> Tensor:
+        """[u]"""
+        if not isinstance(units, SingleUnits):
+            raise InputError(f"units {self.of!r}: degraded copies are options judged alone, not {type(units).__name__}")
+        hidden = batch.options.hidden
+        if hidden is None:
+            raise ValueError("the degree head reads hidden states, and the batch has none")
+        if hidden.shape[1] != self.head.in_features:
+            raise InputError(f"width: hidden states have {hidden.shape[1]} numbers, not {self.head.in_features}")
+        logits = self.head(hidden[units.option].to(self.head.weight.dtype))
+        degree = known_column(batch, "degree")[units.option].long()
+        return cross_entropy(logits, degree, reduction="none").to(batch.options.policy.dtype)
+
+    def formula(self) -> tuple[str, ...]:
+        """One line."""
+        return (f"loss += {self.weight:g} * -log(degree_probability({self.of}))",)
