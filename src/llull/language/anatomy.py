@@ -33,7 +33,8 @@ class Anatomy:
         wrapped: Any = model
         self.base: Any = wrapped.get_base_model() if hasattr(model, "get_base_model") else model
         self.config: Any = self.base.config
-        self.backbone: Any = self.base.base_model
+        inner = self.base.base_model
+        self.backbone: Any = getattr(self.base, "model", inner) if inner is self.base else inner
         self.head_module: nn.Module | None = self.base.get_output_embeddings()
         if self.head_module is None or self.backbone is self.base:
             raise InputError(

@@ -168,7 +168,7 @@ def use_tree_attention(model: Any) -> Callable[[], None]:
         _register(current)
         model.set_attn_implementation(_PREFIX + current)
         if model.config._attn_implementation != _PREFIX + current:
-            raise InputError(f"{type(model).__name__} does not let its attention be replaced: use layout='flat'")
+            raise InputError(f"{type(model).__name__} does not let its attention be replaced")
 
     def undo() -> None:
         for config, name in before.values():
@@ -200,7 +200,7 @@ def _register(name: str) -> None:
             return inner(module, query, key, value, attention_mask, **kwargs)
         extra = [key for key in _NOT_SUPPORTED if kwargs.get(key) is not None]
         if extra:
-            raise InputError(f"{type(module).__name__} attends with {extra[0]}, which trees cannot: use layout='flat'")
+            raise InputError(f"{type(module).__name__} attends with {extra[0]}, which trees cannot take")
         known = ("scaling", "dropout", "sliding_window", "softcap")
         return attend(module, query, key, value, tree_layout, **{k: kwargs[k] for k in known if k in kwargs})
 

@@ -251,7 +251,7 @@ class LanguageModel(nn.Module):
             budget: tokens of a row.
 
         Returns:
-            The options' log-probabilities, in the order of the trees' own numbers, or else of the trees.
+            The options' log-probabilities, in rising order of the trees' own numbers, or else in that of the trees.
         """
         values, options = [], []
         with torch.no_grad(), evaluating(self):
@@ -262,10 +262,9 @@ class LanguageModel(nn.Module):
         if not values:
             return OptionLogProbs(torch.zeros(0), ())
         value, option = torch.cat(values), torch.cat(options)
-        order = option.argsort(stable=True)
-        counts = torch.bincount(option)
-        tokens = value[order].split(counts.tolist())
-        return OptionLogProbs(sum_per_option(value, option, len(counts)), tokens)
+        _, rank, counts = option.unique(return_inverse=True, return_counts=True)
+        tokens = value[rank.argsort(stable=True)].split(counts.tolist())
+        return OptionLogProbs(sum_per_option(value, rank, len(counts)), tokens)
 
 
 def sum_per_option(values: Tensor, option: Tensor, n: int) -> Tensor:

@@ -139,12 +139,15 @@ def pack(trees: Sequence[PrefixTree], budget: int, *, layout: Layout = "tree", s
         The rows. Options are called by the trees' own ``numbers``, or else counted in the order of ``trees``.
 
     Raises:
-        InputError: if the budget is not positive, or some trees have numbers and others do not.
+        InputError: if the budget is not positive, some trees have numbers and others do not, or two options the same.
     """
     if budget < 1:
         raise InputError(f"a budget of {budget} tokens: give at least 1")
     if len({tree.numbers is None for tree in trees}) > 1:
         raise InputError("some trees number their options and others do not: number all or none")
+    given = [tree.numbers for tree in trees if tree.numbers is not None]
+    if given and len(np.unique(np.concatenate(given))) < sum(map(len, given)):
+        raise InputError("two options have the same number: put each option into one tree only")
     firsts = np.cumsum([0, *(tree.n_options for tree in trees)])
     groups = _bins(trees, budget, seed) if layout == "tree" else _sorted_runs(trees, budget, seed)
     return [_join(trees, group, firsts) for group in groups]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from llull.errors import InputError
 from llull.language.anatomy import Anatomy
 from llull.language.attention import TreeLayout, use_tree_attention
 from llull.language.packing import Packed, pack
@@ -41,7 +42,8 @@ def why_not_trees(anatomy: Anatomy, scorer: Scorer) -> str | None:
         undo = use_tree_attention(anatomy.base)
         same = agrees(anatomy, scorer, packed, layout)
     except Exception as error:  # An architecture may do anything with keyword arguments it does not know.
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        said = str(error).splitlines()[0] if str(error) else ""
+        reason = said if isinstance(error, InputError) else f"{type(error).__name__}: {said}"
     else:
         if not layout.windows:
             reason = "it does not pass on which tokens may be attended to"
