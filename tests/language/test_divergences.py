@@ -22,7 +22,7 @@ from llull.language.divergences import (
     geometric_mixture,
     token_statistics,
 )
-from llull.language.heads import Head
+from llull.language.heads import Arithmetic, Head
 
 KINDS = ("forward_kl", "reverse_kl", "jensen_shannon", "total_variation")
 
@@ -308,6 +308,28 @@ def test_half_precision_states_are_close_to_their_float32_twins() -> None:
     torch.testing.assert_close(found.entropy, torch.distributions.Categorical(logits=logits).entropy())
     to_hidden, to_weight = gradients(found.entropy.sum(), rounded[0], rounded[1].weight)
     assert to_hidden.dtype == to_weight.dtype == torch.bfloat16
+
+
+def half_precision_operands(hidden: torch.Tensor, weight: torch.Tensor) -> Arithmetic:
+    return Arithmetic(torch.bfloat16, torch.float32)
+
+
+def test_products_of_half_precision_operands_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What GPUs do, with the products of this device."""
+    hidden, head, target = random_problem(64, 200, 16, bias=True, scale=0.3)
+    teacher = teacher_of(64, 200, torch.float32, seed=1)
+
+    def measure() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        found = token_statistics(hidden, head, target, divergence=Divergence("reverse_kl", [teacher]), chunk=16)
+        assert found.divergence is not None
+        return found.divergence, gradients(found.divergence.sum(), hidden, head.weight, head.bias)
+
+    wanted, expected = measure()
+    monkeypatch.setattr(Arithmetic, "choose", half_precision_operands)
+    found, ours = measure()
+    assert found.dtype == torch.float32
+    for mine, theirs in zip([found, *ours], [wanted, *expected], strict=True):
+        assert (mine - theirs).norm() <= 0.02 * theirs.norm()
 
 
 @pytest.mark.parametrize(

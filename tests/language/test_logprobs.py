@@ -11,7 +11,7 @@ from plain_statistics import gradients, plain_log_probs, plain_logits, random_pr
 from torch import Tensor
 
 from llull.errors import InputError
-from llull.language.heads import CPU_TILE, Head, tile_shape
+from llull.language.heads import CPU_TILE, Arithmetic, Head, tile_shape
 from llull.language.logprobs import NEGLIGIBLE, selected_log_probs
 
 SHAPES = [(False, None, 1.0), (True, None, 1.0), (False, 4.0, 1.0), (False, None, 0.3), (True, 4.0, 0.3)]
@@ -170,6 +170,29 @@ def test_half_precision_is_summed_in_float32(dtype: torch.dtype) -> None:
     for mine, theirs in zip(ours, plain, strict=True):
         assert mine.dtype == dtype
         torch.testing.assert_close(mine, theirs.to(dtype), rtol=torch.finfo(dtype).eps * 2, atol=1e-3)
+
+
+def half_precision_operands(hidden: Tensor, weight: Tensor) -> Arithmetic:
+    return Arithmetic(torch.bfloat16, torch.float32)
+
+
+@pytest.mark.parametrize("head_is_frozen", [False, True])
+def test_products_of_half_precision_operands_are_close(monkeypatch: pytest.MonkeyPatch, head_is_frozen: bool) -> None:
+    """What GPUs do, with the products of this device."""
+    hidden, head, target = random_problem(64, 200, 32, bias=True, softcap=9.0, scale=0.2)
+    head = (
+        Head(head.weight.detach(), head.bias.detach(), 9.0, 0.2) if head_is_frozen and head.bias is not None else head
+    )
+    parts = [part for part in (hidden, head.weight, head.bias) if part is not None and part.requires_grad]
+    wanted = plain_log_probs(hidden, head, target)
+    expected = gradients(wanted.sum(), *parts)
+    monkeypatch.setattr(Arithmetic, "choose", half_precision_operands)
+    found = log_probs(hidden, head, target, (16, 64))
+    assert found.dtype == torch.float32
+    # Operands keep 8 bits, and so do logits of up to about 4 before they are summed.
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0.05)
+    for mine, theirs in zip(gradients(found.sum(), *parts), expected, strict=True):
+        assert (mine - theirs).norm() <= 0.01 * theirs.norm()
 
 
 def test_autocast_changes_nothing_on_cpu() -> None:

@@ -163,7 +163,8 @@ def token_statistics(
     if divergence is not None:
         _check_teachers(divergence, len(hidden), len(head.weight))
     rows = chunk or _default_rows(len(head.weight), len(divergence.teachers) if divergence else 0, hidden.device)
-    asked = _Asked(head.softcap, head.scale, entropy, top1, divergence, max(1, min(rows, len(hidden))))
+    arithmetic = Arithmetic.choose(hidden, head.weight)
+    asked = _Asked(head.softcap, head.scale, entropy, top1, divergence, max(1, min(rows, len(hidden))), arithmetic)
     return TokenStatistics(*_TokenStatistics.apply(hidden, head.weight, head.bias, target, asked))
 
 
@@ -195,6 +196,7 @@ class _Asked:
     top1: bool
     divergence: Divergence | None
     rows: int
+    arithmetic: Arithmetic
 
 
 class _Chunks:
@@ -203,20 +205,21 @@ class _Chunks:
     def __init__(self, hidden: Tensor, head: Head, asked: _Asked, kept: Tensor | None = None) -> None:
         self.asked = asked
         self.vocabulary = len(head.weight)
-        self.arithmetic = Arithmetic.choose(hidden, head.weight)
-        self.student = self._tiles(hidden, head, self.vocabulary)
+        self.arithmetic = asked.arithmetic
+        self.student = HeadTiles(hidden, head, self.arithmetic, (asked.rows, self.vocabulary))
         self.weight = self.student.weight(slice(0, self.vocabulary))
         self.teachers: list[tuple[HeadTiles, Tensor]] = []
         for teacher in asked.divergence.teachers if asked.divergence else ():
             states = teacher.hidden.detach()
-            tiles = self._tiles(states if kept is None else states[kept], teacher.head, self.vocabulary)
+            tiles = self._teacher_tiles(states if kept is None else states[kept], teacher.head)
             self.teachers.append((tiles, tiles.weight(slice(0, self.vocabulary))))
 
-    def _tiles(self, hidden: Tensor, head: Head, width: int) -> HeadTiles:
-        arithmetic = Arithmetic(Arithmetic.choose(hidden, head.weight).operands, self.arithmetic.statistics)
-        if arithmetic.operands.itemsize > 2:
-            arithmetic = Arithmetic(arithmetic.statistics, arithmetic.statistics)
-        return HeadTiles(hidden, head, arithmetic, (self.asked.rows, width))
+    def _teacher_tiles(self, hidden: Tensor, head: Head) -> HeadTiles:
+        statistics = self.arithmetic.statistics
+        operands = Arithmetic.choose(hidden, head.weight).operands
+        # Teachers may be of another precision; what is compared is in the student's.
+        arithmetic = Arithmetic(operands if operands.itemsize == 2 else statistics, statistics)
+        return HeadTiles(hidden, head, arithmetic, (self.asked.rows, self.vocabulary))
 
     def spans(self, count: int) -> list[slice]:
         # Of no rows there is one empty part, so that results of the right kinds come out.

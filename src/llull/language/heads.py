@@ -69,7 +69,7 @@ class Arithmetic:
         """left @ right in the dtype of statistics."""
         if self.operands == self.statistics:
             return torch.mm(left, right, out=out) if out is not None else torch.mm(left, right)
-        if _PRODUCT_KEEPS_FLOAT32:
+        if _PRODUCT_KEEPS_FLOAT32 and left.is_cuda:
             return torch.mm(left, right, out_dtype=self.statistics)
         return torch.mm(left, right).to(self.statistics)
 
@@ -114,7 +114,9 @@ class HeadTiles:
         scaled = hidden if head.scale == 1.0 else hidden * head.scale
         self.hidden = scaled.to(arithmetic.operands)
         """Hidden states times the head's scale, [s, d]."""
-        self._buffer = torch.empty(shape[0] * shape[1], dtype=arithmetic.statistics, device=hidden.device)
+        # Products of 16-bit operands cannot be written into a float32 buffer.
+        size = shape[0] * shape[1] if arithmetic.operands == arithmetic.statistics else 0
+        self._buffer = torch.empty(size, dtype=arithmetic.statistics, device=hidden.device)
 
     def weight(self, columns: slice) -> Tensor:
         """The rows of the weight for these vocabulary entries, [w, d], in the dtype of operands."""
@@ -123,7 +125,7 @@ class HeadTiles:
     def logits(self, rows: slice, columns: slice, weight: Tensor) -> Tensor:
         """Logits [r, w]; they live until the next call."""
         count, width = rows.stop - rows.start, columns.stop - columns.start
-        buffer = self._buffer[: count * width].view(count, width)
+        buffer = self._buffer[: count * width].view(count, width) if len(self._buffer) else None
         logits = self.arithmetic.product(self.hidden[rows], weight.T, out=buffer)
         if self.head.bias is not None:
             logits.add_(self.head.bias[columns].to(logits.dtype), alpha=self.head.scale)
