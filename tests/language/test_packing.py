@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tree_strategies import MANY, Made, ancestors, made_trees
+
 from llull.errors import InputError
 from llull.language.packing import find_blocks, pack
 from llull.language.trees import PrefixTree
-from tree_strategies import MANY, Made, ancestors, made_trees
 
 SETS = st.lists(made_trees(), min_size=1, max_size=6)
 

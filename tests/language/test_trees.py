@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import given
+from tree_strategies import MANY, Made, ancestors, made_trees
+
 from llull.errors import InputError
 from llull.language.trees import PrefixTree, trees_of
-from tree_strategies import MANY, Made, ancestors, made_trees
 
 
 @MANY

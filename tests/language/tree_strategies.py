@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
+
 from llull.language.trees import PrefixTree
 
 FEW = settings(max_examples=10, derandomize=True, deadline=None)
