@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llull.evaluate.intervals import Estimate, mean_interval
 from llull.objectives.batch import MAIN, ListUnits, PairUnits, SingleUnits, Units
 
 
@@ -44,29 +45,49 @@ METRICS: Mapping[str, str] = {
 
 def measure(values: OptionValues, units: Mapping[str, Units]) -> dict[str, float]:
     """The metrics of `METRICS`, but for the loss, over some judgments."""
-    better, worse, weight = decided(units[MAIN])
-    if not len(better):
-        return {}
-    reward, per_token = values.reward, values.policy / np.maximum(values.length, 1)
-    longer = np.sign(values.length[better] - values.length[worse])
-    told = longer != 0
-
-    def mean(of: np.ndarray, where: np.ndarray | slice = slice(None)) -> float:
-        share = weight[where]
-        return float((of[where] * share).sum() / share.sum()) if share.sum() > 0 else float("nan")
-
-    gap = reward[better] - reward[worse]
-    found = {
-        "accuracy": mean(_wins(gap)),
-        "likelihood_accuracy": mean(_wins(per_token[better] - per_token[worse])),
-        "margin": mean(gap),
-        "chosen_drift": mean(reward[better]),
-        "rejected_drift": mean(reward[worse]),
-        "chosen_log_prob": mean(per_token[better]),
-    }
-    if told.any():
-        found["longer_preferred"] = mean(_wins(gap * longer), told)
+    weight = decided(units[MAIN])[2]
+    found = {}
+    for name, each in each_pair(values, units).items():
+        share = weight * ~np.isnan(each)
+        if share.sum() > 0:
+            found[name] = float(np.nansum(each * weight) / share.sum())
     return found
+
+
+def estimate(values: OptionValues, units: Mapping[str, Units], context: np.ndarray) -> dict[str, Estimate]:
+    """The same with intervals that treat contexts as what was drawn.
+
+    Args:
+        values: of the options.
+        units: the judgments.
+        context: int [n], the context of each option.
+    """
+    better, _, weight = decided(units[MAIN])
+    return {
+        name: mean_interval(each, context[better], weight, share=name in _SHARES)
+        for name, each in each_pair(values, units).items()
+        if not np.isnan(each).all()
+    }
+
+
+_SHARES = ("accuracy", "likelihood_accuracy", "longer_preferred")
+
+
+def each_pair(values: OptionValues, units: Mapping[str, Units]) -> dict[str, np.ndarray]:
+    """What the metrics are means of: float64 [pairs] of `decided`; NaN where a pair says nothing."""
+    better, worse, _ = decided(units[MAIN])
+    reward, per_token = values.reward, values.policy / np.maximum(values.length, 1)
+    gap = reward[better] - reward[worse]
+    longer = np.sign(values.length[better] - values.length[worse])
+    return {
+        "accuracy": _wins(gap),
+        "likelihood_accuracy": _wins(per_token[better] - per_token[worse]),
+        "margin": gap,
+        "chosen_drift": reward[better],
+        "rejected_drift": reward[worse],
+        "chosen_log_prob": per_token[better],
+        "longer_preferred": np.where(longer == 0, np.nan, _wins(gap * longer)),
+    }
 
 
 def decided(units: Units) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
