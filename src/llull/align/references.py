@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llull.align.step import Known, option_sums, wanted
+from llull.align.step import Known, option_sums
 from llull.language.model import LanguageModel
 from llull.language.packing import Packed
 from llull.objectives.axes import Needs
@@ -55,7 +55,7 @@ class LiveReference:
     @torch.no_grad()
     def of(self, packed: Packed, needs: Needs, device: torch.device) -> Known:
         """What the reference says of the options of one row, at this moment."""
-        values = self.model(packed, wanted(needs))
+        values = self.model(packed)
         return Known(option_sums(values, packed).to(device), values.log_probs.to(device))
 
     @torch.no_grad()

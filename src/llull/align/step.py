@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from llull.align.windows import MicroBatch
-from llull.language.model import TokenValues, Want
+from llull.errors import InputError
+from llull.language.divergences import Mixture
+from llull.language.model import DivergenceTo, LanguageModel, TokenValues, Want
 from llull.language.packing import Packed
 from llull.objectives import Batch, Objective, Scores, Tokens
 from llull.objectives.axes import Needs
@@ -29,32 +32,61 @@ class Known:
     """Given numbers of options: [k] or [k, d]."""
 
 
+@dataclass(frozen=True)
+class Teaching:
+    """Frozen models whose next-token distributions the policy's is compared with.
+
+    Args:
+        models: one, as the reference of TDPO, or several.
+        mixture: how several make one distribution.
+        temperature: divides the logits.
+    """
+
+    models: Sequence[LanguageModel]
+    mixture: Mixture | None = None
+    temperature: float = 1.0
+
+
 class Step(nn.Module):
     """Policy and objective together: everything that has a gradient happens in this forward pass.
 
     Args:
         policy: the model that learns, a `llull.language.LanguageModel` or what answers like one.
         objective: what it learns by; its own parameters learn along.
+        teaching: the models whose distributions the objective compares the policy's with, if it does.
     """
 
-    def __init__(self, policy: nn.Module, objective: Objective) -> None:
+    def __init__(self, policy: nn.Module, objective: Objective, teaching: Teaching | None = None) -> None:
         super().__init__()
         self.policy, self.objective = policy, objective
+        # A plain attribute: teachers do not learn, are in no checkpoint, and are not wrapped.
+        self.want = wanted(objective.needs, teaching)
 
     def forward(self, batch: MicroBatch, known: Known, ask: Ask = "losses") -> Any:
         """Losses of a micro-batch; or the sums wanted before them; or just each option's summed log-probability [k]."""
         if ask == "sums":
             return option_sums(self.policy(batch.packed), batch.packed)
         needs = self.objective.needs
-        values = self.policy(batch.packed, wanted(needs))
+        values = self.policy(batch.packed, self.want)
         units = {name: units.to(values.log_probs.device) for name, units in batch.units.items()}
         seen = Batch(scores(values, batch.packed, known, needs), units)
         return self.objective.survey(seen) if ask == "survey" else self.objective(seen)
 
 
-def wanted(needs: Needs) -> Want:
-    """What the model has to compute for an objective's needs."""
-    return Want(hidden_at_end=needs.hidden)
+def wanted(needs: Needs, teaching: Teaching | None = None) -> Want:
+    """What the model has to compute for an objective's needs.
+
+    Raises:
+        InputError: if it needs other models' distributions and none are given.
+    """
+    divergence = None
+    if needs.divergence is not None:
+        if teaching is None:
+            raise InputError("this objective compares whole distributions: name models with teaching")
+        divergence = DivergenceTo(
+            needs.divergence, [model.teach for model in teaching.models], teaching.mixture, teaching.temperature
+        )
+    return Want(entropy=needs.entropy, divergence=divergence, hidden_at_end=needs.hidden)
 
 
 def option_places(packed: Packed, device: torch.device) -> Tensor:
@@ -75,7 +107,15 @@ def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> S
     option = option_places(packed, values.log_probs.device)
     tokens = None
     if needs.tokens or needs.divergence or needs.entropy:
-        tokens = Tokens(option, values.log_probs, reference=known.reference_tokens, step=values.step)
+        tokens = Tokens(
+            option,
+            values.log_probs,
+            reference=known.reference_tokens,
+            step=values.step,
+            divergence=values.divergence,
+            entropy=values.entropy,
+            weight=values.mixing,
+        )
     return Scores(
         policy=option_sums(values, packed),
         reference=known.reference,

@@ -21,7 +21,7 @@ from llull.align.numerics import flushed_denormals, silence_dropout
 from llull.align.progress import Progress
 from llull.align.references import LiveReference, ReferenceValues
 from llull.align.settings import Training, suggested_rate
-from llull.align.step import Ask, Known, Step
+from llull.align.step import Ask, Known, Step, Teaching
 from llull.align.training_set import MISMATCHED, TrainingSet
 from llull.align.windows import MicroBatch, Share, Window, everything, micro_batches, total_updates, windows
 from llull.errors import InputError
@@ -67,6 +67,7 @@ class Trainer:
         folder: where metrics.jsonl and checkpoints go.
         reference: numbers of the reference for ``data``; None if the objective needs none.
         held_out: judgments to measure on, with their reference numbers.
+        teaching: models whose distributions the objective compares the policy's with, if it does.
         accelerator: devices and processes.
         starts_at_reference: whether policy and reference are one model before the first update, which is then checked.
         identity: what must be equal for a checkpoint to be taken up, beside objective and settings.
@@ -83,6 +84,7 @@ class Trainer:
         *,
         reference: ReferenceValues | None = None,
         held_out: tuple[TrainingSet, ReferenceValues | None] | None = None,
+        teaching: Teaching | None = None,
         accelerator: Accelerator | None = None,
         starts_at_reference: bool = True,
         identity: str = "",
@@ -105,7 +107,7 @@ class Trainer:
             policy.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]  # PreTrainedModel's
         self.policy = policy
         self._show_everything()
-        step = Step(policy, objective)
+        step = Step(policy, objective, teaching)
         learned = [p for p in step.parameters() if p.requires_grad]
         sizes = [sum(p.numel() for p in some) for some in (policy.parameters(), learned)]
         self.peak = settings.learning_rate or suggested_rate(*sizes)
