@@ -100,7 +100,7 @@ def test_reliability_moves_towards_the_mean_share_of_each_annotator() -> None:
 
 def test_what_an_objective_remembers_is_in_its_state() -> None:
     objective = Objective(LogRatio(), Pairwise(), Logistic(), belief=Reliability())
-    assert list(objective.state_dict()) == ["belief.eta"]
+    assert list(objective.state_dict()) == ["belief.eta", "belief.ordered"]
 
 
 @pytest.mark.parametrize("noise", [0.5, -0.1, 1.0])

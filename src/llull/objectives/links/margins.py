@@ -66,7 +66,7 @@ class Exponential(PairLink):
 
 
 class Discovered(PairLink):
-    """The logistic loss of a wrong order blended into the exponential loss of a right one (DiscoPOP; Lu et al. 2024, eq. 5).
+    """The logistic loss of a wrong order blended into the exponential loss of a right one (DiscoPOP, 2024, eq. 5).
 
     With d = chosen - rejected: (1 - sigmoid(d / tau)) * -log sigmoid(d) + sigmoid(d / tau) * exp(-d).
 
@@ -96,7 +96,7 @@ class Discovered(PairLink):
 
 
 class ReverseKL(PairLink):
-    """KL(model || judgment) over the two orders, a judgment being wrong with probability ``noise`` (EXO; Ji et al. 2024).
+    """KL(model || judgment) over the two orders, a judgment being wrong with chance ``noise`` (EXO; Ji et al. 2024).
 
     Args:
         noise: in (0, 0.5); at 0 the divergence is infinite.

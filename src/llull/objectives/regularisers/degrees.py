@@ -1,4 +1,4 @@
-"""A head on the policy's hidden states that tells how far an answer was degraded (self-supervised preference degree)."""
+"""A head on the hidden states of the policy that tells how far an answer was degraded."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -9,27 +11,47 @@ from llull.errors import InputError
 from llull.objectives.axes import Belief
 from llull.objectives.batch import Batch, PairUnits
 
+BY_HEART = 0.995
+"""Share of training judgments ordered as judged above which nothing is learned about their reliability."""
+
 
 class AsJudged(Belief):
     """The probability that the annotators gave: p for the judgment, 1 - p for its opposite.
 
     A plain judgment has p = 1 and the opposite is never computed; with ``soft`` the judgments carry other values
     (soft-preference cross-entropy, as in OSP).
+
+    Args:
+        soft: use p at all.
+        temperature: p becomes sigmoid(logit(p) / temperature); above 1 for judges that are too sure of themselves,
+            below 1 sharpens.
     """
 
-    def __init__(self, soft: bool = False) -> None:
+    def __init__(self, soft: bool = False, temperature: float = 1.0) -> None:
         super().__init__()
-        self.turns = soft
+        if not temperature > 0:
+            raise InputError(f"temperature must be positive, not {temperature:g}")
+        self.turns, self.temperature = soft, temperature
 
     def forward(self, units: PairUnits, straight: Tensor, turned: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Shares p and 1 - p: [m], [m]."""
         if turned is None:
             return torch.ones_like(straight), None
-        return units.preferred, 1 - units.preferred
+        p = units.preferred.to(straight.dtype)
+        if self.temperature != 1:
+            p = torch.sigmoid(torch.logit(p) / self.temperature)
+        return p, 1 - p
 
     def formula(self) -> tuple[str, ...]:
         """The annotators' probability shares the loss between both orders."""
-        return ("loss = p * link(s(w), s(l)) + (1 - p) * link(s(l), s(w))",) if self.turns else ()
+        if not self.turns:
+            return ()
+        if self.temperature == 1:
+            return ("loss = p * link(s(w), s(l)) + (1 - p) * link(s(l), s(w))",)
+        return (
+            "loss = q * link(s(w), s(l)) + (1 - q) * link(s(l), s(w))",
+            f"q = sigmoid(log(p / (1 - p)) / {self.temperature:g})",
+        )
 
 
 class Smoothed(Belief):
@@ -83,6 +105,10 @@ class Reliability(Belief):
     the share is w = p eta / (p eta + (1 - p)(1 - eta)), no gradient; after each window eta becomes
     (1 - rate) eta + rate * (mean w of the annotator's judgments in the window). The method is LCPO (RE-PO), 2025.
 
+    A policy that has learned its training judgments by heart confirms their errors, and every eta goes to one. When
+    more than `BY_HEART` of a window's judgments are already ordered as judged, a warning is given once; ``ordered``
+    holds the running share.
+
     Args:
         start: reliability before any evidence.
         rate: how far one window moves it; 1 is unstable.
@@ -90,6 +116,7 @@ class Reliability(Belief):
     """
 
     eta: Tensor
+    ordered: Tensor
 
     def __init__(self, start: float = 0.9, rate: float = 0.1, floor: float = 0.5) -> None:
         super().__init__()
@@ -97,6 +124,8 @@ class Reliability(Belief):
             raise InputError(f"reliability: start {start:g} must lie in [0.5, 1) and rate {rate:g} in (0, 1]")
         self.start, self.rate, self.floor = start, rate, floor
         self.register_buffer("eta", torch.full((1,), start))
+        self.register_buffer("ordered", torch.tensor(0.5))
+        self._warned = False
 
     def begin(self, everything: Batch) -> None:
         """One reliability for each annotator; the last one for judgments by nobody known."""
@@ -115,10 +144,13 @@ class Reliability(Belief):
         return share, 1 - share
 
     def note(self, units: PairUnits, share: Tensor) -> dict[str, Tensor]:
-        """For each annotator the sum of shares and of weights."""
+        """For each annotator the sum of shares and of weights; and the weight of what is ordered as judged."""
         total = torch.zeros_like(self.eta)
         weight = units.weight.to(total.dtype)
+        # The share exceeds the reliability just where the model's own probability exceeds one half.
+        right = (share > self.eta[units.annotator].to(share.dtype)).to(total.dtype)
         return {
+            "reliability_ordered": (right * weight).sum(),
             "reliability_sum": total.index_add(0, self._slot(units), share.to(total.dtype) * weight),
             "reliability_count": total.index_add(0, self._slot(units), weight),
         }
@@ -131,6 +163,16 @@ class Reliability(Belief):
         mean = sums["reliability_sum"] / count.clamp(min=1e-12)
         moved = ((1 - self.rate) * self.eta + self.rate * mean).clamp(self.floor, 0.999)
         self.eta = torch.where(count > 0, moved, self.eta)
+        if not bool(count.sum() > 0):
+            return
+        self.ordered = (0.9 * self.ordered + 0.1 * sums["reliability_ordered"] / count.sum()).to(self.ordered.dtype)
+        if not self._warned and float(self.ordered) > BY_HEART:
+            self._warned = True
+            warnings.warn(
+                f"reliability: {float(self.ordered):.1%} of the training judgments are ordered as judged; a policy "
+                "that knows them by heart cannot tell wrong from right ones. Train for fewer epochs or regularise more.",
+                stacklevel=2,
+            )
 
     def _slot(self, units: PairUnits) -> Tensor:
         return units.annotator % len(self.eta)
