@@ -49,7 +49,11 @@ class Anatomy:
     @property
     def device(self) -> torch.device:
         """Where ids must be."""
-        return self.base.get_input_embeddings().weight.device
+        return self._embedding.device
+
+    @property
+    def _embedding(self) -> Tensor:
+        return next(part for part in self.base.get_input_embeddings().parameters() if part.is_floating_point())
 
     def head(self) -> Head:
         """The head as one matrix, with every adapter on it applied; differentiable in all of its parameters."""
@@ -58,7 +62,7 @@ class Anatomy:
         divisor = getattr(config, "logits_scaling", None)
         scale = getattr(config, "logit_scale", None) or (1.0 / divisor if divisor else None)
         scale = scale or getattr(config, "lm_head_multiplier", None) or 1.0
-        weight, bias = _matrix(module, self.base.get_input_embeddings().weight)
+        weight, bias = _matrix(module, self._embedding)
         return Head(weight, bias, getattr(config, "final_logit_softcapping", None), float(scale))
 
     @property

@@ -207,3 +207,8 @@ def _register(name: str) -> None:
     AttentionInterface.register(_PREFIX + name, forward)
     if name in ALL_MASK_ATTENTION_FUNCTIONS:
         AttentionMaskInterface.register(_PREFIX + name, ALL_MASK_ATTENTION_FUNCTIONS[name])
+
+
+# At import, and not only when a model is given our attention: a process that unpickles such a model needs them too.
+for _name in ("eager", "sdpa"):
+    _register(_name)

@@ -1,4 +1,8 @@
-"""FlexAttention over packed prefix trees: one compiled kernel for the whole row, blocks that see nothing skipped."""
+"""FlexAttention over packed prefix trees: one compiled kernel for the whole row, blocks that see nothing skipped.
+
+Its mask and its numbers are tested on CPU, where PyTorch runs it without a kernel; the compiled one has not been run by
+the tests. The probe of `llull.language.probing` compares its numbers with the model's own before they are used.
+"""
 
 from __future__ import annotations
 

@@ -210,6 +210,7 @@ class LanguageModel(nn.Module):
     ) -> TokenStatistics:
         at = _rows(packed, packed.source, packed.owner, trees).to(hidden.device)
         return token_statistics(
+            # Not indexing by brackets, whose backward pass sorts the indices.
             hidden.index_select(0, at),
             self.anatomy.head(),
             packed.target_ids.to(hidden.device),
