@@ -89,22 +89,22 @@ def wanted(needs: Needs, teaching: Teaching | None = None) -> Want:
     return Want(entropy=needs.entropy, divergence=divergence, hidden_at_end=needs.hidden)
 
 
-def option_places(packed: Packed, device: torch.device) -> Tensor:
-    """int64 [s]: the place in ``packed.options`` of the option of each scored token."""
+def option_places(values: TokenValues, packed: Packed) -> Tensor:
+    """int64 [s]: the place in ``packed.options`` of the option of each value."""
     place = torch.empty(int(packed.options.max()) + 1, dtype=torch.int64)
     place[packed.options] = torch.arange(len(packed.options))
-    return place[packed.option].to(device)
+    return place.to(values.option.device)[values.option]
 
 
 def option_sums(values: TokenValues, packed: Packed) -> Tensor:
     """[k]: the summed log-probability of each option of the row, in the order of ``packed.options``."""
-    places = option_places(packed, values.log_probs.device)
+    places = option_places(values, packed)
     return values.log_probs.new_zeros(len(packed.options)).index_add(0, places, values.log_probs)
 
 
 def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> Scores:
     """A model's token values as scores of the row's options."""
-    option = option_places(packed, values.log_probs.device)
+    option = option_places(values, packed)
     tokens = None
     if needs.tokens or needs.divergence or needs.entropy:
         tokens = Tokens(
