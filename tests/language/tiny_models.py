@@ -6,14 +6,17 @@ from typing import Any
 
 import torch
 from transformers import (
+    CohereConfig,
     Gemma2Config,
     Gemma3TextConfig,
     GPT2Config,
     GPTNeoXConfig,
+    GraniteConfig,
     LlamaConfig,
     MambaConfig,
     MistralConfig,
     Phi3Config,
+    PhiConfig,
     Qwen2Config,
     Qwen3Config,
 )
@@ -69,6 +72,9 @@ CONFIGS: dict[str, Any] = {
         attn_pdrop=0.0,
     ),
     "gpt-neox": lambda: GPTNeoXConfig(**_SHARED, tie_word_embeddings=False),
+    "cohere": lambda: CohereConfig(**_GROUPED, logit_scale=0.3),
+    "granite": lambda: GraniteConfig(**_GROUPED, logits_scaling=3.0, attention_multiplier=0.4),
+    "phi": lambda: PhiConfig(**_GROUPED, partial_rotary_factor=0.5),
     "mamba": lambda: MambaConfig(
         vocab_size=VOCABULARY, hidden_size=32, state_size=4, num_hidden_layers=2, pad_token_id=0, eos_token_id=2
     ),
