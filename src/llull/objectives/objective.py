@@ -100,7 +100,8 @@ class Objective(nn.Module):
         is ``loss = ...``, the definition of a name or of a function used above, a factor ``loss *= ...`` of all losses
         above it, or a further ``loss += ...``.
         """
-        lines = [*(self.belief.formula() or self.structure.formula()), *self.link.formula(), *self.score.formula()]
+        stated = _as_believed(self.structure.formula(), self.belief.formula())
+        lines = [*stated, *self.link.formula(), *self.score.formula()]
         for part in (*self.weights, *self.regularisers):
             lines += part.formula()
         return "\n".join(lines)
@@ -154,3 +155,15 @@ class Objective(nn.Module):
 
     def _named_regularisers(self) -> list[tuple[str, Regulariser]]:
         return [(f"{type(part).__name__.lower()}_{at}", part) for at, part in enumerate(self.regularisers)]
+
+
+def _as_believed(structure: Sequence[str], belief: Sequence[str]) -> list[str]:
+    """A structure's lines with a belief's in place of its plain link."""
+    plain = "link(s(w), s(l))"
+    if not belief:
+        return list(structure)
+    if structure[0] == f"loss = {plain}":
+        return [*belief, *structure[1:]]
+    # A structure of its own: the belief becomes a function of the two sides that it names.
+    mixed = [line.replace("loss =", "judged(a, b) =").replace("s(w)", "a").replace("s(l)", "b") for line in belief]
+    return [*(line.replace("link(", "judged(") for line in structure), *mixed]

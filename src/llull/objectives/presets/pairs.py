@@ -307,7 +307,8 @@ class AOT(Objective):
 
     def __init__(self, beta: float = 0.1, noise: float = 0.0, over: Over = "data") -> None:
         score = LogRatio(beta)
-        super().__init__(score, Transport(score, True, over), Logistic(), belief=Smoothed(noise))
+        belief = Smoothed(noise) if noise else None
+        super().__init__(score, Transport(score, True, over), Logistic(), belief=belief)
 
 
 class AOTUnpaired(Objective):
@@ -326,7 +327,8 @@ class AOTUnpaired(Objective):
 
     def __init__(self, beta: float = 0.1, noise: float = 0.0, over: Over = "data") -> None:
         score = LogRatio(beta)
-        super().__init__(score, Transport(score, False, over), Logistic(), belief=Smoothed(noise))
+        belief = Smoothed(noise) if noise else None
+        super().__init__(score, Transport(score, False, over), Logistic(), belief=belief)
 
 
 class FDPO(Objective):

@@ -170,7 +170,7 @@ class Reliability(Belief):
             self._warned = True
             warnings.warn(
                 f"reliability: {float(self.ordered):.1%} of the training judgments are ordered as judged; a policy "
-                "that knows them by heart cannot tell wrong from right ones. Train for fewer epochs or regularise more.",
+                "that knows them by heart cannot tell wrong from right ones: train for fewer epochs, regularise more.",
                 stacklevel=2,
             )
 
