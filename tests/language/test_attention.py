@@ -72,6 +72,16 @@ def test_attention_over_trees_is_attention_to_ancestors(
     assert layout.windows == {window}
 
 
+@pytest.mark.parametrize(("window", "hidden"), [(4, 1), (5, 0)])
+def test_a_window_one_token_short_hides_the_root_from_the_end_of_the_longest_path(window: int, hidden: int) -> None:
+    (row,) = pack([PrefixTree.of_options([1, 2, 3], [[4, 5], [6]])], 100)
+    query, key = torch.zeros(1, 1, 6, WIDTH), torch.zeros(1, 1, 6, WIDTH)
+    value = torch.zeros(1, 1, 6, WIDTH)
+    value[0, 0, 0] = 1.0
+    out, _ = attend(nn.Module(), query, key, value, TreeLayout(row, CPU), sliding_window=window)
+    assert (out[0, :, 0, 0] == 0).tolist() == [False] * 4 + [bool(hidden), False]
+
+
 @FEW
 @given(SETS)
 def test_blocks_attend_as_the_matrix_does_in_float32(sets: list[Made]) -> None:
