@@ -69,10 +69,12 @@ class Checkpoints:
         torch.set_rng_state(tensors.pop("random"))
         state = _nest(tensors, content["rest"])
         buffers = dict(module.named_buffers())
+        # Tied weights go by several names.
+        learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
         for name in list(state["model"]):
             if name in buffers and name.startswith("objective."):
                 _set_buffer(module, name, state["model"].pop(name))
-            elif name not in dict(module.named_parameters()):
+            elif name not in learned:
                 raise InputError(f"{folder}: holds {name}, which this model does not have; use another --out")
         set_state_dict(
             module,

@@ -69,6 +69,7 @@ def load_policy(
     """
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     path = Path(name)
     with_adapter = (path / "adapter_config.json").exists()
     tokenizer = _loaded(transformers.AutoTokenizer.from_pretrained, name, what="tokenizer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 import numpy as np
 import torch
@@ -47,6 +48,16 @@ class TrainingSet:
         """int64 [n]: scored tokens of each option."""
         pairs = zip(self.options, self.scored, strict=True)
         return np.array([len(ids) if mask is None else int(mask.sum()) for ids, mask in pairs], np.int64)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change when any token or judgment does."""
+        digest = blake2b(digest_size=8)
+        for ids in (*self.prompts, *self.options, self.prompt):
+            digest.update(len(ids).to_bytes(8, "little") + ids.tobytes())
+        for units in self.units.values():
+            digest.update(units.options.numpy().tobytes() + units.weight.numpy().tobytes())
+        return digest.hexdigest()
 
     def trees(self, wanted: np.ndarray) -> list[PrefixTree]:
         """The wanted options as trees, one for each context, in order of first appearance."""
