@@ -175,9 +175,7 @@ def _apart(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     single = tokenizer.convert_ids_to_tokens(tokenizer("a", add_special_tokens=False)["input_ids"])
     if not single or not single[0].startswith("▁"):
         return plain
-    guarded = tokenizer(
-        [f"\n{text}" for text in texts], add_special_tokens=False, return_attention_mask=False, verbose=False
-    )
+    guarded = _ids(tokenizer, [f"\n{text}" for text in texts])
     return [
         behind[len(guard) :] if behind[: len(guard)] == guard else alone
         for behind, alone in zip(guarded, plain, strict=True)
