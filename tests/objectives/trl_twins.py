@@ -75,7 +75,7 @@ class PaddedPairs:
         tokens = Tokens(
             option, policy[self.mask], self.reference[self.mask], concentration=self.concentration[self.mask]
         )
-        options = Scores(policy.sum(1), self.reference.sum(1), self.length, tokens)
+        options = Scores((policy * self.mask).sum(1), self.reference.sum(1), self.length, tokens)
         return Batch(options, {"main": self.units if rows is None else self.units.select(rows)})
 
     def dpo(self, policy: Tensor, rows: Tensor | None = None, **settings: object) -> Tensor:
