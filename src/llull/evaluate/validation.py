@@ -18,12 +18,8 @@ from llull.judgments.splitting import folds as cut_folds
 from llull.judgments.views import Pairs
 
 
-class Predictor(Protocol):
-    """What `evaluate` asks of a preference model."""
-
-    def fit(self, preferences: Preferences) -> Self:
-        """Learn from judgments, forgetting what was learned before."""
-        ...
+class Fitted(Protocol):
+    """What `evaluate` asks of a model that has been fitted."""
 
     def pairs(self, preferences: Preferences) -> Pairs:
         """The pairs of these judgments, as the model reads them."""
@@ -34,8 +30,16 @@ class Predictor(Protocol):
         ...
 
 
+class Predictor(Fitted, Protocol):
+    """What `cross_validate` asks of a preference model, which it fits itself."""
+
+    def fit(self, preferences: Preferences) -> Self:
+        """Learn from judgments, forgetting what was learned before."""
+        ...
+
+
 def evaluate(
-    model: Predictor,
+    model: Fitted,
     preferences: Preferences,
     *,
     by: Sequence[str] = (),
