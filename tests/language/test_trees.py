@@ -98,12 +98,15 @@ def test_an_option_without_steps_is_refused() -> None:
 def test_encoded_options_are_grouped_by_context() -> None:
     encoded = SimpleNamespace(
         prompts=(np.array([7], np.int32), np.array([8, 9], np.int32)),
-        options=tuple(np.array([i + 1], np.int32) for i in range(5)),
-        prompt=np.array([1, 0, 1, 0, 1], np.int32),
+        options=tuple(np.array([i + 1, 20], np.int32) for i in range(6)),
+        scored=(None, None, np.array([False, True]), None, None, None),
+        prompt=np.array([1, 0, 1, 0, 1, 0]),
+        kept=np.array([True] * 5 + [False]),
     )
     every = trees_of(encoded)
-    assert [tree.ids.tolist() for tree in every] == [[7, 2, 4], [8, 9, 1, 3, 5]]
+    assert [tree.ids.tolist() for tree in every] == [[7, 2, 20, 4, 20], [8, 9, 1, 20, 3, 20, 5, 20]]
     assert [tree.numbers.tolist() for tree in every if tree.numbers is not None] == [[1, 3], [0, 2, 4]]
-    some = trees_of(encoded, [4, 0, 4])
-    assert [tree.ids.tolist() for tree in some] == [[8, 9, 1, 5]]
+    assert every[1].ids[every[1].target].tolist() == [1, 20, 20, 5, 20]
+    some = trees_of(encoded, [4, 0, 4, 5])
+    assert [tree.ids.tolist() for tree in some] == [[8, 9, 1, 20, 5, 20]]
     assert trees_of(encoded, []) == []

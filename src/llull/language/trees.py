@@ -26,8 +26,18 @@ class Encoded(Protocol):
         ...
 
     @property
+    def scored(self) -> Sequence[np.ndarray | None]:
+        """bool for each option's tokens: whether they are scored; None where all are."""
+        ...
+
+    @property
     def prompt(self) -> np.ndarray:
         """int [n]: the context of each option."""
+        ...
+
+    @property
+    def kept(self) -> np.ndarray:
+        """bool [n]: False where an option is left out as too long."""
         ...
 
 
@@ -168,13 +178,15 @@ def trees_of(encoded: Encoded, options: ArrayLike | None = None, *, share_prefix
 
     Args:
         encoded: contexts and options as ids.
-        options: numbers of the options to take; None: all. One that is given twice is taken once.
+        options: numbers of the options to take; None: all. One that is given twice is taken once. Those that were left
+            out as too long are left out here, too.
         share_prefixes: keep tokens with which several options of a context begin only once.
 
     Returns:
         The trees, by context.
     """
     chosen = np.arange(len(encoded.options)) if options is None else np.unique(np.asarray(options, np.int64))
+    chosen = chosen[np.asarray(encoded.kept)[chosen]]
     prompt = np.asarray(encoded.prompt)[chosen]
     order = np.argsort(prompt, kind="stable")
     cuts = np.flatnonzero(np.diff(prompt[order])) + 1
@@ -182,12 +194,17 @@ def trees_of(encoded: Encoded, options: ArrayLike | None = None, *, share_prefix
         PrefixTree.of_options(
             encoded.prompts[int(encoded.prompt[group[0]])],
             [encoded.options[k] for k in group],
+            scored=[_mask(encoded.scored[k], encoded.options[k]) for k in group],
             numbers=group,
             share_prefixes=share_prefixes,
         )
         for group in np.split(chosen[order], cuts)
         if len(group)
     ]
+
+
+def _mask(scored: np.ndarray | None, option: np.ndarray) -> np.ndarray:
+    return np.ones(len(option), bool) if scored is None else scored
 
 
 def _ids(values: ArrayLike, what: str) -> np.ndarray:
