@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("llull.runs.data:read", "read preference files of any known format into one Parquet file"),
     "describe": ("llull.runs.data:describe", "say who judged what, how they agree, and what is wrong with the data"),
     "fit": ("llull.runs.fitting:fit", "fit a preference model, measure it, and write a report"),
+    "align": ("llull.runs.aligning:align", "align a language model with judgments, measure it, and write a report"),
+    "objectives": ("llull.runs.aligning:objectives", "list the objectives that a model can be aligned by"),
     "predict": ("llull.runs.using:predict", "say which option a fitted model prefers, and how surely"),
     "evaluate": ("llull.runs.using:evaluate", "measure a fitted model on other data"),
     "report": ("llull.runs.using:report", "write the report of a run again"),

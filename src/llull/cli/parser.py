@@ -76,7 +76,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _choose(function: Callable[..., Any], name: str, argv: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
-    configs, others = _config_files(argv)
+    configs, others = _config_files(_class_names(function, argv))
     # A positional that is absent from the command line would hide the one from a configuration file.
     parser = command_parser(function, name, _from_config_files(configs))
     # Words are read in order, and the command line is to win over files.
@@ -86,6 +86,27 @@ def _choose(function: Callable[..., Any], name: str, argv: Sequence[str]) -> tup
             parser.error(f"say which {parameter.name.upper()}")
     chosen.pop("config", None)
     return parser, chosen
+
+
+def _class_names(function: Callable[..., Any], argv: Sequence[str]) -> list[str]:
+    """The words, with names of classes as Python spells them: ``--objective apo-zero`` is ``--objective APOZero``."""
+    words = list(argv)
+    for name, kind in get_type_hints(function).items():
+        known = [
+            made.__name__ for one in (get_args(kind) or [kind]) if inspect.isclass(one) for made in _subclasses(one)
+        ]
+        spelled = {_plain(made): made for made in known}
+        for at, word in enumerate(words):
+            if word.startswith(f"--{name}="):
+                value = word.removeprefix(f"--{name}=")
+                words[at] = f"--{name}={spelled.get(_plain(value), value)}"
+            elif at and words[at - 1] == f"--{name}":
+                words[at] = spelled.get(_plain(word), word)
+    return words
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
 
 
 def _config_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
