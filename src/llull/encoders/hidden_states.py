@@ -1,0 +1,260 @@
+"""Hidden states of a language model as frozen features of options under their contexts."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from llull.encoders.cache import VectorCache
+from llull.encoders.encoder import Encoder
+from llull.errors import InputError
+from llull.judgments.views import Options
+
+if TYPE_CHECKING:
+    from llull.language.model import LanguageModel
+    from llull.language.packing import Packed
+    from llull.language.templates import Template
+    from llull.language.trees import PrefixTree
+
+Pooling = Literal["last", "mean"]
+
+_VERSION = 1
+"""Raise it when tokens or pooling change, so that older cached vectors are not taken for new ones."""
+_BUDGET = 4096
+"""Tokens that go through the model at once; the numbers do not depend on it."""
+_FLUSH = 8
+"""Rows that are computed between two writes to the cache."""
+
+
+class HiddenStates(Encoder):
+    """Hidden states of a causal language model that has read a context and one of its options; frozen.
+
+    A context is read once for all of its options. Beside a reward model that is trained end to end these are the
+    features of a linear probe.
+
+    Args:
+        model: folder or hub name of a causal language model.
+        layer: whose output: -1 the last, after the model's final norm, as a reward head reads it; 0 the embeddings;
+            i the i-th layer; or counted from the end.
+        pooling: ``last``: at the token that ends the option; ``mean``: over the option's tokens.
+        max_tokens: of a context and one option together. Contexts longer than half of it are cut at their beginning;
+            what is then still too long is cut at the option's end.
+        device: as torch names it; by default the best there is.
+        cache: False to encode everything anew, or the file of a cache of its own.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        layer: int = -1,
+        pooling: Pooling = "last",
+        max_tokens: int = 1024,
+        device: str | None = None,
+        cache: bool | str = True,
+    ) -> None:
+        if pooling not in ("last", "mean"):
+            raise InputError(f"pooling={pooling!r} is not known; it is last or mean")
+        self.model, self.layer, self.pooling = model, layer, pooling
+        self.max_tokens, self.device, self.cache = max_tokens, device, cache
+        self._cut = 0
+
+    def encode(self, options: Options, progress: bool = True) -> np.ndarray:
+        """float32 [m, d].
+
+        Raises:
+            InputError: an option has no text, the model cannot be had, or it has no such layer.
+        """
+        from llull.language.packing import pack
+
+        trees = self._trees(options)
+        keys = {number: key for tree in trees for number, key in zip(_numbers(tree), _keys(tree), strict=True)}
+        cache = VectorCache(self.cache if isinstance(self.cache, str) else None) if self.cache else None
+        try:
+            found = cache.get(self.fingerprint, list(dict.fromkeys(keys.values()))) if cache else {}
+            missing = [tree for tree in trees if any(keys[number] not in found for number in _numbers(tree))]
+            rows = pack(missing, _BUDGET, layout=self._language.layout) if missing else []
+            console = Console(stderr=True)
+            with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
+                task = bar.add_task("reading hidden states", total=len(rows))
+                for start in range(0, len(rows), _FLUSH):
+                    part = rows[start : start + _FLUSH]
+                    fresh = {keys[number]: vector for row in part for number, vector in self._row(row)}
+                    found.update(fresh)
+                    if cache:
+                        cache.put(self.fingerprint, fresh.items())
+                    bar.advance(task, len(part))
+            if cache and rows:
+                cache.trim()
+        finally:
+            if cache:
+                cache.close()
+        if not keys:
+            return np.empty((0, self._width), np.float32)
+        return np.stack([found[keys[number]] for number in range(len(options))])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Numbered: no one feature means anything by itself."""
+        return tuple(f"hidden {number}" for number in range(self._width))
+
+    @property
+    def descriptions(self) -> tuple[str, ...]:
+        """Empty: a dimension by itself means nothing to a person."""
+        return ("",) * self._width
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many texts were cut, if any."""
+        if not self._cut:
+            return ()
+        return (f"{self._cut:,} contexts or options were cut to {self.max_tokens:,} tokens for the hidden states",)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of weights, tokenizer and template, with layer, pooling and longest text."""
+        return self._space
+
+    @cached_property
+    def _space(self) -> str:
+        from llull.language.fingerprints import fingerprint
+
+        weights = fingerprint(self._language.model)
+        content = f"{_VERSION} {weights} {self._template.fingerprint} {self.layer} {self.pooling} {self.max_tokens}"
+        return f"hidden-{blake2b(content.encode(), digest_size=12).hexdigest()}"
+
+    def config(self) -> dict[str, Any]:
+        """Model, layer, pooling and longest text."""
+        return {"model": self.model, "layer": self.layer, "pooling": self.pooling, "max_tokens": self.max_tokens}
+
+    @cached_property
+    def _loaded(self) -> tuple[LanguageModel, Template]:
+        for package in ("torch", "transformers"):
+            if importlib.util.find_spec(package) is None:
+                raise InputError(f"hidden states need {package}, which is not installed; pip install 'llull[align]'")
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        from llull.language.model import LanguageModel
+        from llull.language.templates import Template
+
+        logging.disable_progress_bar()
+        device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            weights: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(self.model)
+        except (OSError, ValueError) as fault:
+            reason = str(fault).strip().splitlines()[0]
+            raise InputError(f"{self.model}: no causal language model could be loaded from there: {reason}") from fault
+        language = LanguageModel(weights.eval().requires_grad_(False).to(device))
+        layers = int(language.anatomy.text_config.num_hidden_layers)
+        if not -layers - 1 <= self.layer <= layers:
+            raise InputError(f"layer {self.layer}: {self.model} has {layers}; choose 0 (embeddings) to {layers}, or -1")
+        return language, Template(tokenizer)
+
+    @property
+    def _language(self) -> LanguageModel:
+        return self._loaded[0]
+
+    @property
+    def _template(self) -> Template:
+        return self._loaded[1]
+
+    @property
+    def _width(self) -> int:
+        return int(self._language.anatomy.text_config.hidden_size)
+
+    def _trees(self, options: Options) -> list[PrefixTree]:
+        from llull.language.tokens import encode
+        from llull.language.trees import PrefixTree
+
+        if not len(options):
+            return []
+        # An option keeps at least half of the room; what is left is its context's.
+        made = encode(
+            options,
+            self._template,
+            max_tokens=self.max_tokens,
+            max_prompt_tokens=self.max_tokens // 2,
+            cut="option_right",
+        )
+        self._cut += made.cut.prompts + made.cut.options
+        members: dict[int, list[int]] = {}
+        for number, prompt in enumerate(made.prompt.tolist()):
+            members.setdefault(prompt, []).append(number)
+        return [
+            PrefixTree.of_options(made.prompts[prompt], [made.options[i] for i in numbers], numbers=numbers)
+            for prompt, numbers in members.items()
+        ]
+
+    def _row(self, packed: Packed) -> Iterator[tuple[int, np.ndarray]]:
+        import torch
+
+        from llull.language.model import Want
+
+        want = Want(log_probs=False, hidden=self.pooling == "mean", hidden_at_end=self.pooling == "last")
+        with torch.inference_mode(), self._reading():
+            values = self._language(packed, want)
+        if values.hidden_at_end is not None:
+            pooled = values.hidden_at_end
+        else:
+            assert values.hidden is not None
+            numbers, place = values.option.unique(return_inverse=True)
+            sums = values.hidden.new_zeros(len(numbers), values.hidden.shape[1]).index_add(0, place, values.hidden)
+            pooled = (sums / place.bincount()[:, None])[torch.searchsorted(numbers, packed.options.to(numbers.device))]
+        yield from zip(packed.options.tolist(), pooled.float().cpu().numpy(), strict=True)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Let the backbone give out the layer's output in the place of the last one's."""
+        anatomy = self._language.anatomy
+        layers = int(anatomy.text_config.num_hidden_layers)
+        wanted = self.layer % (layers + 1)
+        if wanted == layers:
+            yield
+            return
+        caught: list[Any] = []
+
+        def catch(module: Any, inputs: tuple[Any, ...], arguments: dict[str, Any]) -> None:
+            caught.append(inputs[0] if inputs else arguments["hidden_states"])
+
+        def replace(module: Any, inputs: Any, output: Any) -> Any:
+            output["last_hidden_state"] = caught.pop()
+            return output
+
+        # What goes into a layer is what comes out of the one before it; into the first, the embeddings.
+        reading = _layers(anatomy.backbone, layers)[wanted].register_forward_pre_hook(catch, with_kwargs=True)
+        giving = anatomy.backbone.register_forward_hook(replace)
+        try:
+            yield
+        finally:
+            reading.remove()
+            giving.remove()
+
+
+def _layers(backbone: Any, count: int) -> Any:
+    import torch
+
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return module
+    raise InputError(f"{type(backbone).__name__} keeps no list of its {count} layers; use layer=-1")
+
+
+def _numbers(tree: PrefixTree) -> list[int]:
+    assert tree.numbers is not None
+    return tree.numbers.tolist()
+
+
+def _keys(tree: PrefixTree) -> list[bytes]:
+    from llull.language.reference import option_keys
+
+    return option_keys(tree)
