@@ -27,10 +27,21 @@ from llull.runs.folder import BLOCKS, ENVIRONMENT, METRICS, PREDICTIONS, RunFold
 EXPLAINED_BY = "a linear model on text statistics alone"
 
 
-def save_measured(folder: RunFolder, preferences: Preferences, evaluations: Sequence[Evaluation]) -> None:
-    """Keep out-of-fold predictions and the contexts that the model has seen."""
+def save_measured(
+    folder: RunFolder, preferences: Preferences, evaluations: Sequence[Evaluation], at: np.ndarray | None = None
+) -> None:
+    """Keep out-of-fold predictions and the contexts that the model has seen.
+
+    Args:
+        folder: of the run.
+        preferences: what the model was fitted to.
+        evaluations: with their predictions.
+        at: which pairs of the run's data were measured, where not all were.
+    """
     arrays: dict[str, np.ndarray] = {}
     for number, evaluation in enumerate(evaluations):
+        if at is not None:
+            arrays[f"{number}/at"] = np.asarray(at, np.int64)
         arrays[f"{number}/prob"] = evaluation.predictions.prob
         arrays[f"{number}/fold"] = evaluation.predictions.fold
         for rule, choice in evaluation.predictions.rules.items():
@@ -120,6 +131,8 @@ def reproduction(folder: RunFolder) -> Reproduction:
 def _evaluation(judged: Preferences, measured: dict[str, Any], arrays: dict[str, np.ndarray]) -> Evaluation:
     by = list(dict.fromkeys(part["by"] for part in measured["slices"] if part["by"]))
     pairs = judged.pairs()
+    if "at" in arrays:
+        pairs = pairs.select(arrays["at"])
     predictions = Predictions(
         pairs,
         arrays["prob"],

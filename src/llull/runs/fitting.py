@@ -16,10 +16,12 @@ from llull.models.heads import Head
 from llull.models.links import Link
 from llull.models.populations import Population
 from llull.report import Report, write_report
+from llull.runs import rewarding
 from llull.runs.content import EXPLAINED_BY, metrics, reproduction, save_measured, title
 from llull.runs.data import print_reading
 from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
+from llull.runs.rewarding import LearnedFeatures
 
 _NEAR_COPIES = ("words (log)", "sentences (log)")
 """Statistics that follow almost exactly from length and mean lengths: beside these, two large coefficients cancel."""
@@ -52,6 +54,7 @@ class ModelOptions:
 def fit(
     data: list[str],
     model: ModelOptions = ModelOptions(),
+    features: LearnedFeatures = LearnedFeatures(),
     groups: str | None = None,
     by: list[str] | None = None,
     rating: str | None = None,
@@ -67,6 +70,8 @@ def fit(
     Args:
         data: files, folders, patterns or hub names, as for `llull read`.
         model: the parts of the model.
+        features: instead of a model of frozen features, a language model that is trained end to end into a reward
+            model; one of the folds is held out to measure it.
         groups: a group of the annotators, a column or a tag. A model for each of its values is fitted beside one for
             all, and everything is measured for each.
         by: further groups, columns or tags to measure by.
@@ -87,6 +92,11 @@ def fit(
     folder.begin(preferences, seed, arguments)
     if preferences.reading is not None:
         preferences.reading.write_rejects(folder.path / REJECTS)
+    if features != LearnedFeatures():
+        if model != ModelOptions():
+            raise InputError("--features trains a language model end to end, and --model frozen features: give one")
+        keys = [*([groups] if groups else []), *(by or [])]
+        return rewarding.run(preferences, features, folder, by=keys, rating=rating, folds=folds, seed=seed)
     return run(
         preferences, model, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
     )

@@ -112,7 +112,10 @@ def report(run: str, out: str | None = None) -> Path:
 
 def _load(model: str) -> PreferenceModel:
     folder = Path(model)
-    return load_model(folder / MODEL if (folder / MODEL).is_dir() else folder)
+    folder = folder / MODEL if (folder / MODEL).is_dir() else folder
+    if (folder / "reward.json").exists():
+        raise InputError(f"{model} is a reward model: llull score gives its rewards, and how often they are right")
+    return load_model(folder)
 
 
 def _judged(data: list[str], rating: str | None, format: str | None, console: Console) -> Preferences:

@@ -1,0 +1,147 @@
+"""``llull fit DATA --features.lm MODEL``: a reward model trained end to end, measured and reported as any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from rich.console import Console
+
+from llull.errors import InputError
+from llull.evaluate.comparison import compared
+from llull.evaluate.validation import fold_of_judgments
+from llull.judgments import Preferences
+from llull.report import Report, write_report
+from llull.runs.content import metrics, reproduction, save_measured, title
+from llull.runs.folder import METRICS, MODEL, REPORT, RunFolder
+from llull.runs.printing import problems_table
+
+if TYPE_CHECKING:
+    from llull.align.policies import Adapter
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters instead of all weights.
+
+    Args:
+        rank: of the matrices that are learned.
+        alpha: their product is scaled by alpha / rank; twice the rank if not given.
+    """
+
+    rank: int = 16
+    alpha: float | None = None
+
+    def adapter(self) -> Adapter:
+        """As the trainer takes it."""
+        from llull.align.policies import Adapter
+
+        return Adapter(self.rank, 2.0 * self.rank if self.alpha is None else self.alpha)
+
+
+@dataclass(frozen=True)
+class LearnedFeatures:
+    """Features that are learned together with what is made of them: a language model with a reward head.
+
+    Args:
+        lm: folder or hub name of the causal language model to start from.
+        lora: learn low-rank adapters instead of all weights.
+        head: what makes a reward of a hidden state.
+        margin: strength: an option judged much better has to lead by more, where strengths are known.
+        centering: weight of the term that holds rewards around zero.
+        epochs: how often each judgment is seen.
+        batch_size: judgments of one update.
+        learning_rate: by the size of the model if not given.
+        max_tokens: of a context and one option together; judgments of longer ones are left out.
+        precision: of the arithmetic.
+        gradient_checkpointing: compute activations twice instead of keeping them.
+    """
+
+    lm: str | None = None
+    lora: Lora | None = None
+    head: Literal["linear", "mlp"] = "linear"
+    margin: Literal["none", "strength"] = "none"
+    centering: float = 0.01
+    epochs: float = 1.0
+    batch_size: int = 64
+    learning_rate: float | None = None
+    max_tokens: int = 1024
+    precision: Literal["float32", "bf16"] = "float32"
+    gradient_checkpointing: bool = False
+
+
+def run(
+    preferences: Preferences,
+    features: LearnedFeatures,
+    folder: RunFolder,
+    *,
+    by: list[str] | None = None,
+    rating: str | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    console: Console | None = None,
+) -> RunFolder:
+    """Train a reward model on all folds but one, measure it on that one, and write a report.
+
+    The model that is kept is the one that was measured.
+
+    Args:
+        preferences: the judgments.
+        features: the language model and how it learns.
+        folder: of the run.
+        by: groups, columns or tags to measure by.
+        rating: for data that rates instead of ranking: the aspect whose higher value is preferred.
+        folds: one of so many parts of the contexts is held out.
+        seed: of all randomness.
+        console: where progress goes.
+    """
+    if features.lm is None:
+        raise InputError("say which language model to start from, with --features.lm FOLDER or --features.lm ORG/NAME")
+    from llull.align.preparing import Limits
+    from llull.align.reward_fitting import fit_reward_model
+    from llull.align.settings import Training
+    from llull.objectives.presets.rewards import BradleyTerryReward
+
+    console = console or Console()
+    description, problems = preferences.describe(), preferences.problems()
+    console.print(problems_table(problems))
+    judged = preferences.paired_by(rating, seed=seed) if rating else preferences
+    fold = fold_of_judgments(judged, folds, seed)
+    train = judged.select(fold != 0)
+    fitted = fit_reward_model(
+        train,
+        features.lm,
+        head=features.head,
+        objective=BradleyTerryReward(features.margin, centering=features.centering),
+        settings=Training(
+            batch_size=features.batch_size,
+            epochs=features.epochs,
+            learning_rate=features.learning_rate,
+            precision=features.precision,
+            gradient_checkpointing=features.gradient_checkpointing,
+            seed=seed,
+        ),
+        adapter=None if features.lora is None else features.lora.adapter(),
+        held_out=judged.select(fold == 0),
+        by=by or (),
+        limits=Limits(features.max_tokens),
+        out=folder.path,
+        console=console,
+    )
+    evaluation = fitted.evaluation
+    assert evaluation is not None
+    console.print(evaluation.table())
+    save_measured(folder, train, [evaluation], at=np.flatnonzero(fold[judged.pairs().judgment] == 0))
+    folder.write_json(METRICS, metrics(compared([evaluation]), None, (), "", description, problems))
+    report = Report(
+        title=title(folder),
+        evaluations=[evaluation],
+        description=description,
+        reading=preferences.reading,
+        problems=problems,
+        reproduction=reproduction(folder),
+    )
+    path = write_report(folder.path / REPORT, report)
+    console.print(f"wrote {path}, {folder.path / METRICS} and the reward model in {folder.path / MODEL}")
+    return folder
