@@ -262,6 +262,33 @@ def test_a_learned_belief_has_the_gradient_of_a_constant_one(inner: str) -> None
     torch.testing.assert_close(slope, plain.grad)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_tokens_beyond_the_shared_length_pull_alpha_times_as_hard(alpha: float) -> None:
+    data = RandomBatch()
+    leaf = data.policy.clone().requires_grad_()
+    made(("LDDPO", {"alpha": alpha}))(data.batch(leaf)).mean().backward()
+    for pair in range(len(data.units)):
+        rows = [torch.nonzero(data.option == 2 * pair + side).squeeze(1) for side in (0, 1)]
+        shared = min(len(row) for row in rows)
+        for row in rows:
+            pull = leaf.grad[row]
+            assert torch.allclose(pull[:shared], pull[0])
+            assert torch.allclose(pull[shared:], alpha * pull[0])
+
+
+def test_with_alpha_one_it_is_dpo() -> None:
+    data = RandomBatch()
+    whole = made(("DPO", {}))(data.batch()).mean().item()
+    assert made(("LDDPO", {"alpha": 1.0}))(data.batch()).mean().item() == pytest.approx(whole, rel=1e-12)
+
+
+def test_mapo_without_its_margin_is_training_on_the_chosen() -> None:
+    data = RandomBatch()
+    options = data.scores()
+    likelihood = -(options.policy / options.lengths)[data.units.chosen].mean().item()
+    assert made(("MaPO", {"beta": 0.0}))(data.batch()).mean().item() == pytest.approx(likelihood, rel=1e-12)
+
+
 def test_a_pair_of_unknown_strength_has_no_margin_and_weight_one() -> None:
     data = RandomBatch()
     columns = {"strength": torch.full((M,), torch.nan, dtype=torch.float64)}
