@@ -123,9 +123,7 @@ def _prompt_ids(template: Template, texts: list[str]) -> list[np.ndarray]:
     tokenizer = template.tokenizer
     if not texts:
         return []
-    found = tokenizer(texts, add_special_tokens=not template.is_chat, return_attention_mask=False, verbose=False)[
-        "input_ids"
-    ]
+    found = _ids(tokenizer, texts, special=not template.is_chat)
     eos, bos = tokenizer.eos_token_id, tokenizer.bos_token_id
     made = []
     for text, ids in zip(texts, found, strict=True):
