@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llull.objectives.objective import Objective
-from llull.objectives.presets import lists, margins, noisy, pairs, reference_free, rewards, singles
+from llull.objectives.presets import lists, margins, noisy, pairs, reference_free, rewards, singles, stability
 
 PRESETS: dict[str, type[Objective]] = {
     preset.__name__: preset
