@@ -191,11 +191,15 @@ def _closed(tokenizer: Any, piece: Piece, ids: list[int]) -> tuple[list[int], li
         return ids, []
     if piece.closed:
         special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
+        ends = None
+        # Of the marks and blanks at the end, the first mark ends the turn; others may follow it.
         for at in range(len(ids) - 1, -1, -1):
             if ids[at] in special:
-                return ids[: at + 1], ids[at + 1 :]
-            if tokenizer.decode([ids[at]]).strip():
+                ends = at
+            elif tokenizer.decode([ids[at]]).strip():
                 break
+        if ends is not None:
+            return ids[: ends + 1], ids[ends + 1 :]
     if tokenizer.eos_token_id is None:
         raise InputError("the tokenizer has no end-of-text token, so an option could not end; set its eos_token")
     return [*ids, tokenizer.eos_token_id], []
