@@ -103,7 +103,8 @@ class Units:
     @property
     def options(self) -> Tensor:
         """int64 [u, k]: the options of each unit; -1 where it has fewer."""
-        return torch.cat([getattr(self, name).reshape(len(self), -1) for name in self.names], dim=1)
+        sides = [getattr(self, name) for name in self.names]
+        return torch.cat([side if side.dim() == 2 else side.unsqueeze(1) for side in sides], dim=1)
 
     def renumbered(self, number: Tensor) -> Self:
         """The same units over options numbered otherwise: option i becomes ``number[i]``; -1 stays."""
