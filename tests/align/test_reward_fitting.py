@@ -53,11 +53,8 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def stories(real_data: Path) -> str:
-    folder = real_data.parent / "models" / "stories-260k"
-    if not folder.is_dir():
-        pytest.skip(f"the tiny language model is not at {folder}")
-    return str(folder)
+def stories(shared_models: Path) -> str:
+    return str(shared_models / "stories-260k")
 
 
 def judgments(seed: int, count: int, size: int = 10) -> Preferences:
