@@ -18,6 +18,7 @@ from llull.objectives import PRESETS, Batch, ListUnits, Objective, PairUnits, Sc
 from llull.objectives.presets.joint import MCMDPO, RDPO, VDPO
 from llull.objectives.presets.singles import BCO, KTO, PMPO, APOZeroUnpaired
 from llull.objectives.presets.stability import HyPO
+from llull.objectives.regularisers.values import ValueHead
 from llull.objectives.structures.single import MismatchedMean, RunningMean
 from llull.objectives.weights.verdicts import ByVerdict, MatchedContexts
 
@@ -47,6 +48,9 @@ CASES: list[tuple[str, dict[str, object]]] = [
     ("FlexDPO", {"rejected": 0.02, "likelihood": 0.1}),
     ("HyPO", {"kl": 0.3}),
     ("GRACE", {"margin": 2.0}),
+    ("StepDPO", {}),
+    ("SVPO", {"width": 3, "order": 0.5, "margin": 0.3}),
+    ("RISE", {}),
 ]
 Case = tuple[str, dict[str, object]]
 
@@ -60,7 +64,8 @@ ALL = pytest.mark.parametrize("case", CASES, ids=name_of)
 
 
 def made(case: Case) -> Objective:
-    """The case's objective in float64."""
+    """The case's objective in float64, with whatever it learns drawn alike every time."""
+    torch.manual_seed(0)
     return PRESETS[case[0]](**case[1]).double()
 
 
@@ -74,7 +79,7 @@ class Data:
         self.reference = self.policy + draw(N)
         self.length = torch.randint(1, 6, (N,), generator=random)
         self.hidden = draw(N, 3)
-        self.columns = {"context_features": draw(N, 2), "context": torch.arange(N) // 2 % 3}
+        self.columns = {"context_features": draw(N, 2), "context": torch.arange(N) // 2 % 3, "value": draw(N).tanh()}
         self.accept = torch.tensor([1.0, 0.0, 1.0, 0.0, 0.0])
         at = torch.arange(M)
         self.singles = SingleUnits.of(at, self.accept)
@@ -124,6 +129,10 @@ class Data:
             "length": lambda y: float(self.length[y]),
             "distance": lambda pair: math.dist(*(self.hidden[y].tolist() for y in pair)),
         }
+        for part in objective.regularisers:
+            if isinstance(part, ValueHead):
+                known["V"] = lambda y, part=part: part.values(self.hidden[y : y + 1]).item()
+                known["value"] = lambda y: self.columns["value"][y].item()
         for name, unit in self.beside.items():
             options = unit.options[i].tolist()
             known[name] = options[0] if isinstance(unit, SingleUnits) else options

@@ -13,12 +13,13 @@ from llull.objectives.presets import (
     rewards,
     singles,
     stability,
+    steps,
     tokens,
 )
 
 PRESETS: dict[str, type[Objective]] = {
     preset.__name__: preset
-    for module in (pairs, margins, reference_free, noisy, rewards, singles, lists, joint, stability, tokens)
+    for module in (pairs, margins, reference_free, noisy, rewards, singles, lists, joint, stability, tokens, steps)
     for preset in vars(module).values()
     if isinstance(preset, type) and issubclass(preset, Objective) and preset.__module__ == module.__name__
 }
