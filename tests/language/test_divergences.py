@@ -359,3 +359,14 @@ def test_mixtures_say_how_many_teachers_they_take() -> None:
         token_statistics(
             hidden, head, target, divergence=Divergence("forward_kl", [teacher_of(5, 37, torch.float32, seed=1)])
         )
+
+
+def test_concentration_is_the_log_of_the_sum_of_squares_and_carries_no_gradient() -> None:
+    hidden, head, target = random_problem(9, 13, 4, torch.float64, bias=True)
+    hidden.requires_grad_()
+    for chunk in (2, 9):
+        found = token_statistics(hidden, head, target, concentration=True, chunk=chunk).concentration
+        expected = plain_logits(hidden, head).softmax(1).square().sum(1).log()
+        assert found is not None
+        torch.testing.assert_close(found, expected.detach(), rtol=1e-10, atol=1e-10)
+        assert not found.requires_grad

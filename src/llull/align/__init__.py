@@ -3,7 +3,7 @@
 from llull.align.alignment import Aligned, train
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
 from llull.align.preparing import Limits, prepare
-from llull.align.references import Follow, KnownValues, LiveReference
+from llull.align.references import KnownValues, LiveReference
 from llull.align.settings import Training
 from llull.align.step import Teaching
 from llull.align.trainer import History, Trainer
@@ -12,7 +12,6 @@ from llull.align.training_set import TrainingSet
 __all__ = [
     "Adapter",
     "Aligned",
-    "Follow",
     "History",
     "KnownValues",
     "Limits",

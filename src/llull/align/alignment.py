@@ -17,7 +17,7 @@ from llull.align.measuring import OptionValues, estimate
 from llull.align.memory import estimate_memory
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
 from llull.align.preparing import Limits, prepare
-from llull.align.references import Follow, KnownValues, LiveReference, ReferenceValues
+from llull.align.references import KnownValues, LiveReference, ReferenceValues
 from llull.align.settings import Training
 from llull.align.step import Teaching
 from llull.align.trainer import History, Trainer, make_accelerator
@@ -30,6 +30,7 @@ from llull.language.reference import reference_column
 from llull.language.reference_cache import ReferenceCache
 from llull.language.templates import Template
 from llull.objectives import DPO, Objective
+from llull.objectives.references import ReferenceRule
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def train(
     settings: Training = Training(),
     adapter: Adapter | None = None,
     reference: str | Path | Policy | None = None,
-    follow: Follow | None = None,
+    follow: ReferenceRule = ReferenceRule(),
     teaching: Teaching | None = None,
     held_out: float | Preferences = 0.1,
     limits: Limits = Limits(),
@@ -78,7 +79,7 @@ def train(
         settings: how it is trained.
         adapter: learn low-rank adapters instead of all weights.
         reference: the frozen model that the policy is compared with; the policy as it is at the start, if not given.
-        follow: let the reference follow the policy.
+        follow: when and how far the reference follows the policy (TR-DPO).
         teaching: models whose whole distributions the objective compares with; the reference if it needs one.
         held_out: share of the contexts to measure on, or judgments of their own; 0 for none.
         limits: of tokens, and what is done beyond them.
@@ -117,8 +118,9 @@ def train(
     known: ReferenceValues | None = columns.of(against, data) if needed else None
     known_tested = columns.of(against, tested) if tested is not None else None
     start = columns.of(policy, tested) if tested is not None else None
-    live = _live(against) if follow is not None or (objective.needs.divergence and teaching is None) else None
-    if live is not None and follow is not None:
+    moving = follow.kind != "fixed"
+    live = _live(against) if moving or (objective.needs.divergence and teaching is None) else None
+    if live is not None and moving:
         known = LiveReference(live, follow)
     if live is not None and objective.needs.divergence and teaching is None:
         teaching = Teaching([live])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ class Checkpoints:
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
 
-    def save(self, update: int, module: nn.Module, optimizer: Optimizer, facts: dict[str, Any]) -> None:
+    def save(
+        self,
+        update: int,
+        module: nn.Module,
+        optimizer: Optimizer,
+        facts: dict[str, Any],
+        beside: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Keep what has been learned after ``update`` updates; older checkpoints go.
 
         Args:
@@ -37,12 +45,13 @@ class Checkpoints:
             module: policy and objective; only what learns, and what the objective remembers, is written.
             optimizer: with its state.
             facts: anything else, as JSON.
+            beside: tensors of others, such as a moving reference.
         """
         model, optim = get_state_dict(module, optimizer, options=_WHOLE)
         remembered = {name: value for name, value in module.named_buffers() if name.startswith("objective.")}
         if not self.writes:
             return
-        tensors, rest = _flatten({"model": model | remembered, "optimizer": optim})
+        tensors, rest = _flatten({"model": model | remembered, "optimizer": optim, "beside": dict(beside or {})})
         unfinished = self.path / f"{update}.part"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -57,8 +66,8 @@ class Checkpoints:
         """The number of updates of the newest whole checkpoint, or None."""
         return max(self._finished(), default=None)
 
-    def load(self, update: int, module: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
-        """Put a checkpoint back; returns its facts.
+    def load(self, update: int, module: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Put a checkpoint back; returns its facts and the tensors beside.
 
         Raises:
             InputError: if it is of another model or objective.
@@ -83,7 +92,7 @@ class Checkpoints:
             optim_state_dict=state["optimizer"],
             options=StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True, strict=False),
         )
-        return content["facts"]
+        return content["facts"], state["beside"]
 
     def clear(self) -> None:
         """Remove all checkpoints."""

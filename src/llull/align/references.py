@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from llull.align.step import Known, option_sums
 from llull.language.model import LanguageModel
 from llull.language.packing import Packed
 from llull.objectives.axes import Needs
+from llull.objectives.references import ReferenceRule
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,16 @@ class KnownValues:
         return Known(self.sums[packed.options].to(device), tokens)
 
 
-@dataclass(frozen=True)
-class Follow:
-    """How a moving reference moves: every ``every`` updates it takes over a share ``alpha`` of the policy (TR-DPO)."""
-
-    alpha: float
-    every: int = 1
-
-
 class LiveReference:
     """A second model, run without gradient beside the policy; what a moving reference or whole distributions need.
 
     Args:
         model: the frozen reference.
-        follow: how it moves; not at all if not given.
+        rule: when and how far it moves.
     """
 
-    def __init__(self, model: LanguageModel, follow: Follow | None = None) -> None:
-        self.model, self.follow = model.requires_grad_(False), follow
+    def __init__(self, model: LanguageModel, rule: ReferenceRule = ReferenceRule()) -> None:
+        self.model, self.rule = model.requires_grad_(False), rule
 
     @torch.no_grad()
     def of(self, packed: Packed, needs: Needs, device: torch.device) -> Known:
@@ -60,11 +53,23 @@ class LiveReference:
 
     @torch.no_grad()
     def after(self, update: int, policy: LanguageModel) -> None:
-        """Move, where a move is due after this many updates: (1 - alpha) reference + alpha policy (TR-DPO)."""
-        if self.follow is None or update % self.follow.every:
+        """Move, where a move is due after this many updates: (1 - share) reference + share policy."""
+        if not self.rule.due(update):
             return
         for mine, theirs in zip(self.model.parameters(), policy.parameters(), strict=True):
-            mine.lerp_(theirs.to(mine), self.follow.alpha)
+            mine.lerp_(theirs.to(mine), self.rule.share)
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint has to hold: the weights, where they move."""
+        moving = self.rule.kind != "fixed"
+        return {name: value.detach() for name, value in self.model.named_parameters()} if moving else {}
+
+    @torch.no_grad()
+    def put_back(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of a checkpoint."""
+        for name, value in self.model.named_parameters():
+            if name in state:
+                value.copy_(state[name])
 
 
 ReferenceValues = KnownValues | LiveReference

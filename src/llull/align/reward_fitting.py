@@ -128,8 +128,8 @@ def fit_reward_model(
     objective = objective or BradleyTerryReward()
     if objective.needs.reference or not isinstance(objective.link, PairLink):
         raise InputError(f"{type(objective).__name__} does not train rewards of pairs: use BradleyTerryReward")
-    if adapter is not None and adapter.quantized:
-        raise InputError("adapters on quantized weights cannot be merged exactly: leave quantized out")
+    if adapter is not None and adapter.quantized and head != "linear":
+        raise InputError(f"on quantized weights only a linear head can be saved, not {head}")
     folder = Path(out)
     accelerator = make_accelerator(settings, folder)
     console = console or Console(quiet=not accelerator.is_main_process)

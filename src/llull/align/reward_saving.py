@@ -8,18 +8,18 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from llull.align.merging import is_quantized, merged_backbone
 from llull.align.policies import Policy, load_policy, save_policy
 from llull.align.reward_heads import LinearHead, head_name, make_head
 from llull.align.reward_model import RewardModel
 from llull.errors import InputError
-from llull.language.anatomy import Anatomy
 from llull.language.trees import PrefixTree
 
 RECORD = "reward.json"
@@ -62,15 +62,17 @@ def save_reward_model(reward: SavedReward, folder: str | Path, probe: Sequence[n
         The folder.
 
     Raises:
-        InputError: if the weights are quantized, for then adapters cannot be merged exactly.
+        InputError: if the weights are quantized and the head is another.
     """
     folder, model = Path(folder), reward.model
-    if getattr(model.anatomy.base, "is_quantized", False):
-        raise InputError("a reward model on quantized weights cannot be saved exactly: train without quantized")
+    quantized = is_quantized(model.model)
+    shell = _classifier(model)
+    if shell is None and quantized:
+        raise InputError("a reward model on quantized weights is saved only with a linear head without bias")
     folder.mkdir(parents=True, exist_ok=True)
     for older in (RECORD, _HEAD):
         (folder / older).unlink(missing_ok=True)
-    dtype = model.anatomy.backbone.dtype
+    dtype = torch.bfloat16 if quantized else next(model.anatomy.backbone.parameters()).dtype
     values = _probe_rewards(model, probe)
     found: dict[str, Any] = {
         "kind": "own",
@@ -80,7 +82,6 @@ def save_reward_model(reward: SavedReward, folder: str | Path, probe: Sequence[n
         "probe": [{"ids": ids.tolist(), "reward": value} for ids, value in zip(probe, values, strict=True)],
     }
     tokenizer = copy.deepcopy(reward.tokenizer)
-    shell = _classifier(model)
     if shell is not None:
         _set_padding(shell, tokenizer, {int(ids[-1]) for ids in probe})
         shell.save_pretrained(folder)
@@ -167,25 +168,24 @@ def _classifier(model: RewardModel) -> Any:
     head = model.reward_head
     if not isinstance(head, LinearHead) or head.score.bias is not None:
         return None
-    base = model.anatomy.base
-    if base is not model.model:
-        # Merged in float32, whatever the frozen weights are kept in.
-        merged = cast(Any, copy.deepcopy(model.model)).float().merge_and_unload()
-        base = Anatomy(merged).base
-    config = copy.deepcopy(base.config)
+    config = copy.deepcopy(model.anatomy.config)
     config.num_labels = 1
     # What makes it attend over trees is Llull's own and not to be looked for elsewhere.
     config._attn_implementation_internal = None
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
     try:
         with torch.device("meta"):
             shell: Any = AutoModelForSequenceClassification.from_config(config)
     except ValueError:
         return None
-    backbone = Anatomy(base).backbone
+    backbone = model.anatomy.backbone
     if not isinstance(getattr(shell, "score", None), nn.Linear) or type(shell.base_model) is not type(backbone):
         return None
-    shell.base_model.load_state_dict(backbone.state_dict(), assign=True)
-    shell.score.weight = nn.Parameter(head.score.weight.detach().to(backbone.dtype))
+    weights = merged_backbone(model.model)
+    shell.base_model.load_state_dict(weights, assign=True)
+    dtype = next(value.dtype for value in weights.values() if value.is_floating_point())
+    shell.score.weight = nn.Parameter(head.score.weight.detach().to(dtype))
     return shell
 
 

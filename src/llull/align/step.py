@@ -86,7 +86,12 @@ def wanted(needs: Needs, teaching: Teaching | None = None) -> Want:
         divergence = DivergenceTo(
             needs.divergence, [model.teach for model in teaching.models], teaching.mixture, teaching.temperature
         )
-    return Want(entropy=needs.entropy, divergence=divergence, hidden_at_end=needs.hidden)
+    return Want(
+        entropy=needs.entropy,
+        concentration=needs.concentration,
+        divergence=divergence,
+        hidden_at_end=needs.hidden,
+    )
 
 
 def option_places(values: TokenValues, packed: Packed) -> Tensor:
@@ -106,7 +111,7 @@ def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> S
     """A model's token values as scores of the row's options."""
     option = option_places(values, packed)
     tokens = None
-    if needs.tokens or needs.divergence or needs.entropy:
+    if needs.tokens or needs.divergence or needs.entropy or needs.concentration:
         tokens = Tokens(
             option,
             values.log_probs,
@@ -115,6 +120,7 @@ def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> S
             divergence=values.divergence,
             entropy=values.entropy,
             weight=values.mixing,
+            concentration=values.concentration,
         )
     return Scores(
         policy=option_sums(values, packed),

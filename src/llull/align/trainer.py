@@ -285,7 +285,8 @@ class Trainer:
 
     def _save(self, done: int) -> None:
         facts = {"identity": self.identity, "history": asdict(self.history)}
-        self.checkpoints.save(done, self.step, self.optimizer, facts)
+        beside = self.reference.state() if isinstance(self.reference, LiveReference) else {}
+        self.checkpoints.save(done, self.step, self.optimizer, facts, beside)
 
     def _resume(self) -> int:
         newest = self.checkpoints.newest()
@@ -294,7 +295,9 @@ class Trainer:
             if self.accelerator.is_main_process:
                 metrics.unlink(missing_ok=True)
             return 0
-        facts = self.checkpoints.load(newest, self.step, self.optimizer)
+        facts, beside = self.checkpoints.load(newest, self.step, self.optimizer)
+        if isinstance(self.reference, LiveReference):
+            self.reference.put_back(beside)
         if facts["identity"] != self.identity:
             raise InputError(
                 f"{self.checkpoints.path} is of a training with other data, model, objective or settings; name another "

@@ -37,8 +37,8 @@ def units_of(
     if kind == "lists":
         return _lists(preferences, rating)
     if kind == "singles" and rating is None:
-        accepts = preferences.accepts()
-        if len(accepts):
+        if "accept" in preferences.ratings().aspects:
+            accepts = preferences.accepts()
             return accepts.options, _accepted(accepts)
     pairs = preferences.pairs(rating=rating, group=group)
     if not len(pairs):

@@ -83,6 +83,7 @@ class TokenStatistics:
         top1: whether the target is the student's most probable token.
         divergence: the divergence to the teachers, differentiable in the student.
         mixing: the weight the mixture gave to the position.
+        concentration: log of the sum of squared probabilities of the student.
     """
 
     log_probs: Tensor
@@ -90,6 +91,7 @@ class TokenStatistics:
     top1: Tensor | None = None
     divergence: Tensor | None = None
     mixing: Tensor | None = None
+    concentration: Tensor | None = None
 
 
 def geometric_mixture(*weights: float) -> Mixture:
@@ -134,6 +136,7 @@ def token_statistics(
     *,
     entropy: bool = False,
     top1: bool = False,
+    concentration: bool = False,
     divergence: Divergence | None = None,
     chunk: int | None = None,
 ) -> TokenStatistics:
@@ -151,6 +154,7 @@ def token_statistics(
         target: int64 [s].
         entropy: whether to give entropies.
         top1: whether to say where the target is the most probable token.
+        concentration: whether to give the log of the sum of squared probabilities.
         divergence: the divergence to measure.
         chunk: rows of logits held at a time; by default what keeps all buffers within `CPU_BYTES` or `GPU_BYTES`.
 
@@ -160,7 +164,7 @@ def token_statistics(
     Raises:
         InputError: if shapes do not fit.
     """
-    if not (entropy or top1 or divergence):
+    if not (entropy or top1 or concentration or divergence):
         found = selected_log_probs(hidden, head.weight, target, bias=head.bias, softcap=head.softcap, scale=head.scale)
         return TokenStatistics(found)
     check_shapes(hidden, head.weight, target)
@@ -168,7 +172,8 @@ def token_statistics(
         _check_teachers(divergence, len(hidden), len(head.weight))
     rows = chunk or _default_rows(len(head.weight), len(divergence.teachers) if divergence else 0, hidden.device)
     arithmetic = Arithmetic.choose(hidden, head.weight)
-    asked = _Asked(head.softcap, head.scale, entropy, top1, divergence, max(1, min(rows, len(hidden))), arithmetic)
+    rows = max(1, min(rows, len(hidden)))
+    asked = _Asked(head.softcap, head.scale, entropy, top1, concentration, divergence, rows, arithmetic)
     return TokenStatistics(*_TokenStatistics.apply(hidden, head.weight, head.bias, target, asked))
 
 
@@ -198,6 +203,7 @@ class _Asked:
     scale: float
     entropy: bool
     top1: bool
+    concentration: bool
     divergence: Divergence | None
     rows: int
     arithmetic: Arithmetic
@@ -263,11 +269,11 @@ class _TokenStatistics(torch.autograd.Function):
         with torch.autocast(hidden.device.type, enabled=False):
             chunks = _Chunks(hidden, Head(weight, bias, asked.softcap, asked.scale), asked)
             parts = [_describe_chunk(chunks, rows, target[rows]) for rows in chunks.spans(len(target))]
-        log_probs, entropy, top1, divergence, mixing = (
+        log_probs, entropy, top1, divergence, mixing, concentration = (
             torch.cat(column) if column[0] is not None else None for column in zip(*parts, strict=True)
         )
-        ctx.mark_non_differentiable(*(fixed for fixed in (top1, mixing) if fixed is not None))
-        return log_probs, entropy, top1, divergence, mixing
+        ctx.mark_non_differentiable(*(fixed for fixed in (top1, mixing, concentration) if fixed is not None))
+        return log_probs, entropy, top1, divergence, mixing, concentration
 
     @staticmethod
     @once_differentiable  # its annotation hides the name of the first argument from the type checker
@@ -300,7 +306,7 @@ def _describe_chunk(chunks: _Chunks, rows: slice, target: Tensor) -> tuple[Tenso
     logits = chunks.logits(rows)
     log_probs = logits.log_softmax(1)
     chosen = log_probs.gather(1, target.unsqueeze(1)).squeeze(1)
-    entropy = top1 = value = mixing = None
+    entropy = top1 = value = mixing = concentration = None
     if asked.top1:
         top1 = logits.argmax(1) == target
     if asked.entropy:
@@ -308,7 +314,9 @@ def _describe_chunk(chunks: _Chunks, rows: slice, target: Tensor) -> tuple[Tenso
     if asked.divergence is not None:
         taught, mixing = chunks.taught(rows)
         value = _KINDS[asked.divergence.kind].value(chunks.tempered(logits, log_probs), taught).clamp_min_(0.0)
-    return chosen, entropy, top1, value, mixing
+    if asked.concentration:
+        concentration = log_probs.mul(2.0).logsumexp(1)
+    return chosen, entropy, top1, value, mixing, concentration
 
 
 def _pull_back(

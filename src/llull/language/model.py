@@ -48,6 +48,8 @@ class Want:
     """The entropy of the distribution it was drawn from."""
     top1: bool = False
     """Whether it is the most probable one."""
+    concentration: bool = False
+    """The log of the sum of squared probabilities of that distribution."""
     divergence: DivergenceTo | None = None
     """How far that distribution is from another model's."""
     hidden: bool = False
@@ -58,7 +60,7 @@ class Want:
     @property
     def logits(self) -> bool:
         """Whether the head is needed."""
-        return self.log_probs or self.entropy or self.top1 or self.divergence is not None
+        return self.log_probs or self.entropy or self.top1 or self.concentration or self.divergence is not None
 
 
 _LOG_PROBS = Want()
@@ -81,6 +83,8 @@ class TokenValues(NamedTuple):
     """[s], differentiable in this model only."""
     mixing: Tensor | None = None
     """[s]: the weight that the teachers' mixture gave to the token, where it has one."""
+    concentration: Tensor | None = None
+    """[s], no gradient"""
     hidden: Tensor | None = None
     """[s, d]"""
     hidden_at_end: Tensor | None = None
@@ -183,6 +187,7 @@ class LanguageModel(nn.Module):
             top1=None if asked is None else each(asked.top1),
             divergence=None if asked is None else each(asked.divergence),
             mixing=None if asked is None else each(asked.mixing),
+            concentration=None if asked is None else each(asked.concentration),
             hidden=hidden[at_target[entry]] if want.hidden else None,
             hidden_at_end=hidden[at_end] if want.hidden_at_end else None,
         )
@@ -216,6 +221,7 @@ class LanguageModel(nn.Module):
             packed.target_ids.to(hidden.device),
             entropy=want.entropy,
             top1=want.top1,
+            concentration=want.concentration,
             divergence=divergence,
         )
 

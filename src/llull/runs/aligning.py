@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.table import Table
 
 import llull.judgments
-from llull.align import Adapter, Aligned, Follow, Limits, Training, train
+from llull.align import Adapter, Aligned, Limits, Training, train
 from llull.align.measuring import METRICS
 from llull.errors import InputError
 from llull.evaluate.intervals import Estimate
 from llull.objectives import DPO, Objective
 from llull.objectives.presets import PRESETS
+from llull.objectives.references import ReferenceRule
 from llull.runs.data import print_reading
 from llull.runs.folder import METRICS as SUMMARY
 from llull.runs.folder import REJECTS, RunFolder
@@ -27,7 +28,7 @@ def align(
     training: Training = Training(),
     adapter: Adapter | None = None,
     reference: str | None = None,
-    follow: Follow | None = None,
+    follow: ReferenceRule = ReferenceRule(),
     held_out: float = 0.1,
     limits: Limits = Limits(),
     system: str | None = None,
@@ -48,7 +49,7 @@ def align(
         training: how it is trained.
         adapter: learn low-rank adapters instead of all weights.
         reference: folder or hub name of the frozen model to compare with; the policy at its start if not given.
-        follow: let the reference follow the policy.
+        follow: when and how far the reference follows the policy (TR-DPO).
         held_out: share of the contexts to measure on.
         limits: of tokens, and what is done beyond them.
         system: a system message for contexts that have none.
@@ -127,7 +128,7 @@ def objectives(name: str | None = None, kind: str | None = None) -> None:
     """
     console = Console()
     for each, preset in sorted(PRESETS.items()):
-        made = preset()
+        made = cast(Any, preset)()
         if (kind and made.kind != kind) or (name and each.lower() != name.lower()):
             continue
         said = (preset.__doc__ or "").strip().splitlines()[0]
