@@ -170,8 +170,8 @@ def test_what_cannot_be_fitted_is_refused(stories: str, tmp_path: Path) -> None:
     few = judgments(0, 4)
     with pytest.raises(InputError, match="use BradleyTerryReward"):
         fit_reward_model(few, stories, objective=DPO(), out=tmp_path, console=QUIET)
-    with pytest.raises(InputError, match="cannot be merged exactly"):
-        fit_reward_model(few, stories, adapter=Adapter(quantized=True), out=tmp_path, console=QUIET)
+    with pytest.raises(InputError, match="only a linear head"):
+        fit_reward_model(few, stories, head="mlp", adapter=Adapter(quantized=True), out=tmp_path, console=QUIET)
     with pytest.raises(InputError, match="share of the contexts"):
         fit_reward_model(few, stories, held_out=1.5, out=tmp_path, console=QUIET)
 

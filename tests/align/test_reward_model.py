@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from llull.align.policies import Adapter, with_adapters
+from llull.align.policies import Adapter, load_policy, with_adapters
 from llull.align.reward_heads import LinearHead, MLPHead, make_head
 from llull.align.reward_model import RewardModel
 from llull.align.reward_saving import (
@@ -260,6 +260,40 @@ def test_other_heads_have_a_folder_of_their_own(tmp_path: Path, head: Any, adapt
     loaded = load_reward_model(folder)
     torch.testing.assert_close(loaded.model.rewards(trees), model.rewards(trees), atol=1e-6, rtol=1e-5)
     assert loaded.template == {"system": "Be kind."}
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ("q_proj", "v_proj")])
+def test_quantized_weights_are_saved_as_they_are_applied(tmp_path: Path, targets: Any) -> None:
+    pytest.importorskip("bitsandbytes")
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        attention_bias=True,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "start")
+    tokenizer().save_pretrained(tmp_path / "start")
+    start = load_policy(tmp_path / "start", adapter=Adapter(rank=2, quantized=True, targets=targets))
+    for name, parameter in start.model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.2, generator=torch.Generator().manual_seed(1))
+    model = RewardModel(start.model.model, LinearHead(64, initial_scale=1.0))
+    trees = some_trees()
+    own = model.rewards(trees)
+    save_reward_model(SavedReward(model, tokenizer(), "tiny"), tmp_path / "reward", paths(trees))
+    found = load_reward_model(tmp_path / "reward").model.rewards(trees)
+    # The training's own arithmetic is that of bfloat16.
+    assert (found - own).abs().max() < 0.02 * own.std()
+    with pytest.raises(InputError, match="only with a linear head"):
+        save_reward_model(
+            SavedReward(RewardModel(start.model.model, MLPHead(64)), tokenizer(), "t"), tmp_path / "x", []
+        )
 
 
 def test_a_model_that_changed_on_disk_is_refused(tmp_path: Path) -> None:

@@ -165,7 +165,6 @@ def test_a_reward_run_reports_like_any_other(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["fit", "{votes}", "--features.epochs", "2"], "--features.lm"),
         (["fit", "{votes}", "--features.lm", "{stories}", "--model.l2", "1"], "give one"),
         (["score", "{run}", "{votes}", "--reference", "{stories}"], "is a reward model"),
         (["score", "{stories}", "{votes}", "--reference", "{run}"], "a reference is a language model"),

@@ -54,7 +54,7 @@ class ModelOptions:
 def fit(
     data: list[str],
     model: ModelOptions = ModelOptions(),
-    features: LearnedFeatures = LearnedFeatures(),
+    features: LearnedFeatures | None = None,
     groups: str | None = None,
     by: list[str] | None = None,
     rating: str | None = None,
@@ -92,7 +92,7 @@ def fit(
     folder.begin(preferences, seed, arguments)
     if preferences.reading is not None:
         preferences.reading.write_rejects(folder.path / REJECTS)
-    if features != LearnedFeatures():
+    if features is not None:
         if model != ModelOptions():
             raise InputError("--features trains a language model end to end, and --model frozen features: give one")
         keys = [*([groups] if groups else []), *(by or [])]

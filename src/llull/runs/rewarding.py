@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from rich.console import Console
 
-from llull.errors import InputError
 from llull.evaluate.comparison import compared
 from llull.evaluate.validation import fold_of_judgments
 from llull.judgments import Preferences
@@ -28,16 +27,19 @@ class Lora:
     Args:
         rank: of the matrices that are learned.
         alpha: their product is scaled by alpha / rank; twice the rank if not given.
+        quantized: keep the frozen weights in 4 bits.
     """
 
     rank: int = 16
     alpha: float | None = None
+    quantized: bool = False
 
     def adapter(self) -> Adapter:
         """As the trainer takes it."""
         from llull.align.policies import Adapter
 
-        return Adapter(self.rank, 2.0 * self.rank if self.alpha is None else self.alpha)
+        alpha = 2.0 * self.rank if self.alpha is None else self.alpha
+        return Adapter(self.rank, alpha, quantized=self.quantized)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class LearnedFeatures:
         gradient_checkpointing: compute activations twice instead of keeping them.
     """
 
-    lm: str | None = None
+    lm: str
     lora: Lora | None = None
     head: Literal["linear", "mlp"] = "linear"
     margin: Literal["none", "strength"] = "none"
@@ -96,8 +98,6 @@ def run(
         seed: of all randomness.
         console: where progress goes.
     """
-    if features.lm is None:
-        raise InputError("say which language model to start from, with --features.lm FOLDER or --features.lm ORG/NAME")
     from llull.align.preparing import Limits
     from llull.align.reward_fitting import fit_reward_model
     from llull.align.settings import Training
