@@ -162,6 +162,14 @@ def test_a_reward_run_reports_like_any_other(run: Path, tmp_path: Path) -> None:
     assert (run / BLOCKS).exists()
 
 
+def test_hidden_states_are_features_of_any_preference_model(stories: str, tmp_path: Path) -> None:
+    data = demo(seed=0).select(range(0, 2000, 10)).save(tmp_path / "demo.parquet")
+    words = ["--model.features", "HiddenStates", "--model.features.model", stories, "--learning", "false"]
+    assert main(["fit", str(data), *words, "--folds", "2", "--out", str(tmp_path / "run")]) == 0
+    assert main(["predict", str(tmp_path / "run"), str(data), "--out", str(tmp_path / "p.jsonl")]) == 0
+    assert {line["prob_first"] > 0.5 for line in lines(tmp_path / "p.jsonl")} == {True, False}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
