@@ -120,6 +120,9 @@ def run(
             learning_rate=features.learning_rate,
             precision=features.precision,
             gradient_checkpointing=features.gradient_checkpointing,
+            # The held-out fold chooses nothing, so that it is measured at both ends only.
+            evaluate_every=0,
+            save_every=max(round(len(train) * features.epochs / features.batch_size / 10), 1),
             seed=seed,
         ),
         adapter=None if features.lora is None else features.lora.adapter(),
