@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llull.evaluate import LearningCurve, ReliabilityBin
+from llull.report.drawing import across, figure, level_line, part_of_range, scale, steps, up
 from llull.report.markup import Markup, element, joined
 from llull.report.wording import count, percent
 
@@ -65,7 +66,7 @@ def dot_plot(
         axis: what the axis measures.
     """
     ends = [end for row in rows for mark in row.marks for end in (mark.low, mark.high, mark.value)]
-    low, high, ticks = _scale([*ends, reference])
+    low, high, ticks = scale([*ends, reference])
     drawn: list[Markup] = []
     y = 0.0
     for row in rows:
@@ -73,10 +74,12 @@ def dot_plot(
         drawn.append(element("text", row.note, x="100%", y=y + 15, class_="note"))
         drawn += [_interval(mark, y + _ROW + _STEP * mark.series, low, high) for mark in row.marks]
         y += _ROW + _STEP * max(len(series), 1) + 14
-    grid = [_upright(_at(t, low, high), y, tick(t)) for t in ticks]
-    base = element("line", x1=_at(reference, low, high), x2=_at(reference, low, high), y1="0", y2=y, class_="reference")
+    grid = [_upright(across(t, low, high), y, tick(t)) for t in ticks]
+    base = element(
+        "line", x1=across(reference, low, high), x2=across(reference, low, high), y1="0", y2=y, class_="reference"
+    )
     plot = element("svg", *grid, base, *drawn, role="img", aria_label=described, width="100%", height=y + 26)
-    return _figure(plot, f"{axis}. The dashed line is {reference_name}.", _legend(series), class_="plot rows")
+    return figure(plot, f"{axis}. The dashed line is {reference_name}.", _legend(series), class_="plot rows")
 
 
 def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
@@ -91,14 +94,14 @@ def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
     lows = [b.correct.low if math.isfinite(b.correct.low) else b.correct.value for b in curve]
     low = min(0.5, math.floor(min(lows, default=0.5) * 10) / 10)
     drawn = [
-        _level(_up(t, low, 1.0), percent(t).replace(".0", "")) for t in _steps(low, 1.0, 0.1 if low > 0.25 else 0.25)
+        level_line(up(t, low, 1.0), percent(t).replace(".0", "")) for t in steps(low, 1.0, 0.1 if low > 0.25 else 0.25)
     ]
     for t in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         label = percent(t).replace(".0", "")
-        drawn.append(element("text", label, x=_at(t, 0.5, 1.0), y="100%", dy="18", class_="tick"))
-    drawn.append(element("line", x1="0%", x2="100%", y1=_up(0.5, low, 1.0), y2="0%", class_="reference"))
+        drawn.append(element("text", label, x=across(t, 0.5, 1.0), y="100%", dy="18", class_="tick"))
+    drawn.append(element("line", x1="0%", x2="100%", y1=up(0.5, low, 1.0), y2="0%", class_="reference"))
     for found in curve:
-        left, right = _share(found.low, 0.5, 1.0), _share(found.high, 0.5, 1.0)
+        left, right = part_of_range(found.low, 0.5, 1.0), part_of_range(found.high, 0.5, 1.0)
         height = 22 * found.correct.n / total
         drawn.append(
             element(
@@ -112,9 +115,9 @@ def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
         )
     drawn += [_segment(before, after, low) for before, after in itertools.pairwise(curve)]
     for found in curve:
-        x, y = _at(found.confidence, 0.5, 1.0), _up(found.correct.value, low, 1.0)
+        x, y = across(found.confidence, 0.5, 1.0), up(found.correct.value, low, 1.0)
         if math.isfinite(found.correct.low):
-            ends = _up(found.correct.low, low, 1.0), _up(found.correct.high, low, 1.0)
+            ends = up(found.correct.low, low, 1.0), up(found.correct.high, low, 1.0)
             drawn.append(element("line", x1=x, x2=x, y1=ends[0], y2=ends[1], class_="interval s0"))
         drawn.append(element("circle", cx=x, cy=y, r="4.5", class_="dot s0"))
     plot = element("svg", *drawn, role="img", aria_label=described, width="100%", height="100%")
@@ -124,16 +127,16 @@ def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
     )
     if left_out:
         caption += f" Stretches with fewer than {ENOUGH_CONTEXTS} contexts are in the table only."
-    return _figure(plot, caption, None, class_="plot square")
+    return figure(plot, caption, None, class_="plot square")
 
 
 def learning_plot(curve: LearningCurve, described: str) -> Markup:
     """Accuracy against the number of training contexts, on a logarithmic axis."""
     points = curve.mean()
-    low, high, ticks = _scale([end for _, _, bottom, top in points for end in (bottom, top)])
+    low, high, ticks = scale([end for _, _, bottom, top in points for end in (bottom, top)])
     first, last = math.log(points[0][0]), math.log(points[-1][0])
-    place = [_share(math.log(n), first, last) if last > first else 50.0 for n, *_ in points]
-    drawn = [_level(_up(t, low, high), percent(t)) for t in ticks]
+    place = [part_of_range(math.log(n), first, last) if last > first else 50.0 for n, *_ in points]
+    drawn = [level_line(up(t, low, high), percent(t)) for t in ticks]
     shown = math.inf
     for (n, *_), x in zip(reversed(points), reversed(place), strict=True):
         # Labels closer than this would touch on a phone.
@@ -141,25 +144,21 @@ def learning_plot(curve: LearningCurve, described: str) -> Markup:
             drawn.append(element("text", count(n), x=f"{x:.2f}%", y="100%", dy="18", class_="tick"))
             shown = x
     for i in range(len(points) - 1):
-        ends = _up(points[i][1], low, high), _up(points[i + 1][1], low, high)
+        ends = up(points[i][1], low, high), up(points[i + 1][1], low, high)
         across = f"{place[i]:.2f}%", f"{place[i + 1]:.2f}%"
         drawn.append(element("line", x1=across[0], x2=across[1], y1=ends[0], y2=ends[1], class_="link"))
     for (_, mean, bottom, top), x in zip(points, place, strict=True):
         at = f"{x:.2f}%"
         drawn.append(
-            element("line", x1=at, x2=at, y1=_up(bottom, low, high), y2=_up(top, low, high), class_="interval s0")
+            element("line", x1=at, x2=at, y1=up(bottom, low, high), y2=up(top, low, high), class_="interval s0")
         )
-        drawn.append(element("circle", cx=at, cy=_up(mean, low, high), r="4.5", class_="dot s0"))
+        drawn.append(element("circle", cx=at, cy=up(mean, low, high), r="4.5", class_="dot s0"))
     plot = element("svg", *drawn, role="img", aria_label=described, width="100%", height="100%")
     caption = (
         "Up: accuracy on contexts held out. Across: contexts trained on, on a logarithmic scale. Dots are means and "
         "bars the range over seeds."
     )
-    return _figure(plot, caption, None, class_="plot wide")
-
-
-def _figure(plot: Markup, caption: str, legend: Markup | None, class_: str) -> Markup:
-    return element("figure", legend, element("div", plot, class_=class_), element("figcaption", caption))
+    return figure(plot, caption, None, class_="plot wide")
 
 
 def _legend(series: Sequence[str]) -> Markup | None:
@@ -175,11 +174,11 @@ def _legend(series: Sequence[str]) -> Markup | None:
 def _interval(mark: Mark, y: float, low: float, high: float) -> Markup:
     line = None
     if math.isfinite(mark.low) and math.isfinite(mark.high):
-        ends = _at(mark.low, low, high), _at(mark.high, low, high)
+        ends = across(mark.low, low, high), across(mark.high, low, high)
         line = element("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_=f"interval s{mark.series % 4}")
     if not math.isfinite(mark.value):
         return joined(line)
-    return joined(line, _shape(_at(mark.value, low, high), f"{y:g}", mark.series))
+    return joined(line, _shape(across(mark.value, low, high), f"{y:g}", mark.series))
 
 
 def _shape(x: str, y: str, series: int) -> Markup:
@@ -193,10 +192,10 @@ def _shape(x: str, y: str, series: int) -> Markup:
 def _segment(before: ReliabilityBin, after: ReliabilityBin, low: float) -> Markup:
     return element(
         "line",
-        x1=_at(before.confidence, 0.5, 1.0),
-        x2=_at(after.confidence, 0.5, 1.0),
-        y1=_up(before.correct.value, low, 1.0),
-        y2=_up(after.correct.value, low, 1.0),
+        x1=across(before.confidence, 0.5, 1.0),
+        x2=across(after.confidence, 0.5, 1.0),
+        y1=up(before.correct.value, low, 1.0),
+        y2=up(after.correct.value, low, 1.0),
         class_="link",
     )
 
@@ -204,38 +203,3 @@ def _segment(before: ReliabilityBin, after: ReliabilityBin, low: float) -> Marku
 def _upright(x: str, height: float, label: str) -> Markup:
     line = element("line", x1=x, x2=x, y1="0", y2=height, class_="grid")
     return joined(line, element("text", label, x=x, y=height + 18, class_="tick"))
-
-
-def _level(y: str, label: str) -> Markup:
-    line = element("line", x1="0%", x2="100%", y1=y, y2=y, class_="grid")
-    return joined(line, element("text", label, x="-8", y=y, dy="4", class_="tick side"))
-
-
-def _share(value: float, low: float, high: float) -> float:
-    return 100 * (value - low) / (high - low)
-
-
-def _at(value: float, low: float, high: float) -> str:
-    return f"{_share(value, low, high):.2f}%"
-
-
-def _up(value: float, low: float, high: float) -> str:
-    return f"{100 - _share(value, low, high):.2f}%"
-
-
-def _scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
-    """A range that holds all values, ending on round numbers, and three to six ticks on it."""
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite), max(finite)
-    spread = max(high - low, 1e-3)
-    unit = 10 ** math.floor(math.log10(spread))
-    step = next(unit * m for m in (0.25, 0.5, 1, 2, 2.5) if spread / (unit * m) <= 4)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    if first == last:
-        first, last = first - 1, last + 1
-    low, high = first * step, last * step
-    return low, high, _steps(low, high, step)
-
-
-def _steps(low: float, high: float, step: float) -> list[float]:
-    return [low + i * step for i in range(round((high - low) / step) + 1)]

@@ -7,12 +7,11 @@ import numpy as np
 from llull.evaluate import Evaluation
 from llull.report.content import Report
 from llull.report.markup import Markup, element, joined
-from llull.report.wording import chance, count
+from llull.report.passages import folded, passage
+from llull.report.wording import chance
 
 _EACH = 4
 _LOOKED_AT = 300
-_SHORT = 360
-_LONGEST = 6_000
 
 
 def section(report: Report) -> Markup:
@@ -73,29 +72,7 @@ def _example(found: Evaluation, pair: int) -> Markup:
         "article",
         element("h4", title),
         element("p", " · ".join(where), class_="quiet") if where else None,
-        _part("Context", _folded(context, from_end=True), "") if context else None,
-        _part(f"Preferred ({chance(prob)})", _folded(winner), "preferred"),
-        _part(f"Not preferred ({chance(1 - prob)})", _folded(loser), "other"),
+        passage("Context", folded(context, from_end=True)) if context else None,
+        passage(f"Preferred ({chance(prob)})", folded(winner), "preferred"),
+        passage(f"Not preferred ({chance(1 - prob)})", folded(loser), "other"),
     )
-
-
-def _part(name: str, text: Markup, kind: str) -> Markup:
-    return element("div", element("b", name), text, class_=f"part {kind}".strip())
-
-
-def _folded(text: str, from_end: bool = False) -> Markup:
-    """A long text folded behind its beginning, or behind its end: of a conversation, the last turn matters most."""
-    if len(text) <= _SHORT:
-        return element("div", text or "(empty)", class_="said")
-    flat = " ".join((text[-2 * _SHORT :] if from_end else text[: 2 * _SHORT]).split())
-    end, beginning = flat[-_SHORT:], flat[:_SHORT]
-    preview = f"… {end.partition(' ')[2] or end} " if from_end else f"{beginning.rpartition(' ')[0] or beginning} … "
-    whole = text[:_LONGEST]
-    if len(text) > _LONGEST:
-        whole += f"\n\n[{count(len(text) - _LONGEST)} more characters are not shown]"
-    summary = element(
-        "summary",
-        element("span", preview, class_="said preview"),
-        element("span", f"all {count(len(text))} characters", class_="more"),
-    )
-    return element("details", summary, element("div", whole, class_="said"))

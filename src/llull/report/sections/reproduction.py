@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from llull.report.content import Report
+from llull.report.content import Report, Reproduction
 from llull.report.markup import Markup, element, joined
 from llull.report.tables import table
 
 
 def section(report: Report) -> Markup | None:
     """What to run to get the same numbers; None if it is not known."""
-    made = report.reproduction
+    return reproduced(report.reproduction)
+
+
+def reproduced(made: Reproduction | None) -> Markup | None:
+    """The same, for any report."""
     if made is None:
         return None
     rows = [["seed", str(made.seed)], ["fingerprint of the data", made.fingerprint], *map(list, made.versions.items())]
