@@ -60,16 +60,23 @@ figcaption { margin-top: 0.7rem; max-width: 40rem; }
 .plot.rows { padding: 0 1.1rem; }
 .plot.square { width: min(25rem, calc(100% - 4.2rem)); aspect-ratio: 1; margin: 0.6rem 0 2rem 3.2rem; }
 .plot.wide { width: calc(100% - 5rem); height: 15rem; margin: 0.6rem 0 2rem 3.6rem; }
+.plot.small { width: calc(100% - 4.6rem); height: 11rem; margin: 0.6rem 0 2rem 3.6rem; }
+.multiples { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 0 2rem; }
+.multiple { min-width: 0; } .multiple h3 { margin-top: 1rem; } .multiple figure { margin: 0 0 1rem; }
 .plot text { font-size: 0.8125rem; fill: var(--quiet); }
 .plot text.label, .plot text.note { paint-order: stroke; stroke: var(--paper); stroke-width: 5px; }
 .plot text.label { fill: var(--ink); font-weight: 500; }
 .plot text.note { text-anchor: end; }
 .plot text.tick { text-anchor: middle; }
 .plot text.side { text-anchor: end; }
+.plot text.first { text-anchor: start; } .plot text.last { text-anchor: end; }
+.plot text.halo { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .reference { stroke: var(--quiet); stroke-width: 1.25; stroke-dasharray: 4 4; }
 .interval { stroke-width: 3; stroke-linecap: round; opacity: 0.65; }
 .link { stroke: var(--accent); stroke-width: 1.5; opacity: 0.6; }
+.best { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 1 3; }
+path.curve, line.curve { stroke-width: 2; stroke-linejoin: round; fill: none; } .curve.dashed { stroke-dasharray: 6 3; }
 .share { fill: var(--wash); }
 .s0 { stroke: var(--accent); fill: var(--accent); } .s1 { stroke: var(--second); fill: var(--second); }
 .s2 { stroke: var(--third); fill: var(--third); } .s3 { stroke: var(--fourth); fill: var(--fourth); }
@@ -82,6 +89,10 @@ figcaption { margin-top: 0.7rem; max-width: 40rem; }
 .legend svg { overflow: visible; }
 article { margin: 0 0 1.4rem; padding: 1.1rem 1.25rem; background: var(--panel); border-radius: 10px; }
 article h4 { margin: 0 0 0.8rem; font-size: 0.9375rem; font-weight: 600; }
+article h3 { margin: 0 0 0.6rem; font-size: 0.9375rem; } article p:last-child { margin-bottom: 0; }
+article h3.warned { color: var(--second); }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); gap: 0.9rem 1.4rem; }
+.beside .part { min-width: 0; margin: 0; }
 article .part { margin: 0 0 0.9rem; padding-left: 0.85rem; border-left: 3px solid var(--rule); }
 article .part.preferred { border-left-color: var(--accent); }
 article .part.other { border-left-style: dashed; border-left-color: var(--quiet); }
