@@ -10,6 +10,7 @@ from llull.objectives.axes import Regulariser
 from llull.objectives.links.logistic import Logistic
 from llull.objectives.objective import Objective
 from llull.objectives.regularisers.contrast import LinearContrast
+from llull.objectives.regularisers.kept import TokenKL
 from llull.objectives.regularisers.likelihood import ChosenLikelihood
 from llull.objectives.regularisers.rationales import LogisticLikelihood
 from llull.objectives.scores.bent_probability import LogOdds
@@ -68,18 +69,27 @@ class C3PO(Objective):
     """DPO where feedback applies, and the model's own answers kept where it does not.
 
     Units ``keep_near`` are the model's answers to contexts that are near but out of scope, ``keep_general`` those to
-    any other; both keep their mean token likelihood. Axes: log-ratio x pair x logistic, regularisers likelihood.
+    any other; both keep their mean token likelihood. ``distilled`` puts KL(reference || policy) of whole distributions
+    in its place. Axes: log-ratio x pair x logistic, regularisers likelihood and token divergence.
 
     Args:
         beta: strength of the pull to the reference.
         near: weight of near contexts.
         general: weight of general contexts.
+        distilled: share of the divergence in what keeps answers, in [0, 1]; the rest is likelihood.
     """
 
     source = "Stephan et al. 2024 (C3PO), with the released configuration"
 
-    def __init__(self, beta: float = 0.1, near: float = 0.1, general: float = 0.2) -> None:
-        keep = [ChosenLikelihood(near, "mean", "keep_near"), ChosenLikelihood(general, "mean", "keep_general")]
+    def __init__(self, beta: float = 0.1, near: float = 0.1, general: float = 0.2, distilled: float = 0.0) -> None:
+        if not 0 <= distilled <= 1:
+            raise InputError(f"distilled: a share in [0, 1], not {distilled:g}")
+        keep: list[Regulariser] = []
+        for weight, of in ((near, "keep_near"), (general, "keep_general")):
+            if distilled < 1:
+                keep.append(ChosenLikelihood((1 - distilled) * weight, "mean", of))
+            if distilled:
+                keep.append(TokenKL(distilled * weight, of))
         super().__init__(LogRatio(beta), Pairwise(), Logistic(), regularisers=keep)
 
 

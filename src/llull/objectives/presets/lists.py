@@ -8,12 +8,13 @@ from torch import Tensor
 
 from llull.objectives.axes import Regulariser
 from llull.objectives.batch import Batch, ListUnits, Units
-from llull.objectives.links.lists import AllPairs, GapTempered, PlackettLuce, RankMargin, SoftmaxCrossEntropy
+from llull.objectives.links.lists import AllPairs, GapTempered, PlackettLuce, RankMargin, Share, SoftmaxCrossEntropy
 from llull.objectives.links.logistic import Logistic
 from llull.objectives.links.ties import Davidson
 from llull.objectives.objective import Objective
 from llull.objectives.scores.log_probability import LogProbability
 from llull.objectives.scores.log_ratio import LogRatio, Reduction
+from llull.objectives.scores.steps import WeightedSteps
 from llull.objectives.structures.listwise import Listwise
 
 
@@ -24,7 +25,7 @@ class PlackettLuceDPO(Objective):
 
     Args:
         beta: strength of the pull to the reference.
-        top: only the first so many places count.
+        top: only tiers that begin within the first so many places count.
         reduction: sum or mean of the log-ratio over tokens.
     """
 
@@ -99,28 +100,54 @@ class LiPO(Objective):
     Args:
         beta: strength of the pull to the reference.
         ranks: for the discounts, as the "model" ranks now or as "judged".
+        unit: of the gains; ratings up to 100 want 100.
     """
 
     source = "Liu et al. 2024 (LiPO), eq. 9"
 
-    def __init__(self, beta: float = 0.1, ranks: Literal["model", "judged"] = "model") -> None:
-        super().__init__(LogRatio(beta), Listwise(), AllPairs(Logistic(), gain="lambda", ranks=ranks))
+    def __init__(self, beta: float = 0.1, ranks: Literal["model", "judged"] = "model", unit: float = 1.0) -> None:
+        super().__init__(LogRatio(beta), Listwise(), AllPairs(Logistic(), gain="lambda", ranks=ranks, unit=unit))
 
 
 class RankDPO(Objective):
     """Ranked preference optimization: DPO on all pairs, weighted by their part of the discounted cumulative gain.
 
     The discounts are those of the judged ranks; the printed discount log(1 + rank) differs from log2 by a factor.
-    Axes: log-ratio x list (all pairs, gain weights) x logistic.
+    Gains are shares of comparisons won, in [0, 1], so the weights of a ranking are small and their sum depends on its
+    gains: ``share`` divides by it, and keeps the learning rate of plain DPO. Axes: log-ratio x list (all pairs, gain
+    weights) x logistic.
 
     Args:
         beta: strength of the pull to the reference.
+        share: divide a ranking's loss by the sum of its pairs' "weights", by its number of "pairs", or by "none".
+        unit: of the gains; ratings up to 100 want 100.
     """
 
     source = "Karthik et al. 2024 (RankDPO)"
 
-    def __init__(self, beta: float = 0.1) -> None:
-        super().__init__(LogRatio(beta), Listwise(), AllPairs(Logistic(), gain="lambda", ranks="judged"))
+    def __init__(self, beta: float = 0.1, share: Share = "none", unit: float = 1.0) -> None:
+        link = AllPairs(Logistic(), gain="lambda", ranks="judged", unit=unit, share=share)
+        super().__init__(LogRatio(beta), Listwise(), link)
+
+
+class TreePO(Objective):
+    """Tree preference optimization (TPO): LambdaRank weights on all pairs of a tree's answers, steps weighted.
+
+    s(y) = beta * mean-weighted sum over steps of the step's log-ratio. The weight of a step, given with its tokens, is
+    1 + its cosine to the same step of the best answer. The released code wraps this loss in -log sigmoid, which turns
+    its gradient round and learns to rank the wrong way; here it stands as the text has it. How the steps' sum is
+    normalised is our reading. Axes: weighted steps x list (all pairs, lambda weights) x logistic.
+
+    Args:
+        beta: strength of the pull to the reference.
+        ranks: for the discounts, as the "model" ranks now or as "judged".
+        unit: of the gains; ratings up to 100 want 100.
+    """
+
+    source = "Liao et al. 2024 (TPO)"
+
+    def __init__(self, beta: float = 0.5, ranks: Literal["model", "judged"] = "model", unit: float = 1.0) -> None:
+        super().__init__(WeightedSteps(beta), Listwise(), AllPairs(Logistic(), gain="lambda", ranks=ranks, unit=unit))
 
 
 class ListNetPO(Objective):

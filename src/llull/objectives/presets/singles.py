@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import ClassVar
 
+from torch import Tensor
+
 from llull.errors import InputError
+from llull.objectives.batch import Batch, SingleUnits
 from llull.objectives.links.likelihoods import SignedLikelihood, Unlikelihood, WithAbsolute
 from llull.objectives.links.separate import Classifier, SigmoidUtility
 from llull.objectives.objective import Objective
@@ -87,9 +91,13 @@ class PMPO(Objective):
     """Preference optimization as inference: likelihood of accepted up, of rejected down, KL(reference || policy) kept.
 
     -share * mean_accepted log policy + (1 - share) * mean_rejected log policy + kl * KL on the units
-    ``reference_samples``. Means are over each verdict of the whole data set. Without pull (kl > 1 - 2 share) nothing
-    bounds the loss below, and this is refused. Axes: log-probability x single x signed
-    likelihood, weights evened by verdict, regulariser covering KL. Relies on knowledge of the method.
+    ``reference_samples``. Means are over each verdict of the whole data set. The loss has a least value only if every
+    rejected option y is held: kl * p_reference(y) + share * p_accepted(y) > (1 - share) * p_rejected(y), with p the
+    shares in samples and judgments; rejected options alone (share 0) need kl above the largest p_rejected /
+    p_reference. Less than kl > 1 - 2 share cannot do that and is refused; options that the data leave unheld are
+    warned of at the start. Where it holds, the tabular optimum is [share * p_accepted - (1 - share) * p_rejected +
+    kl * p_reference] / (2 share - 1 + kl). Axes: log-probability x single x signed likelihood, weights evened by
+    verdict, regulariser covering KL. Relies on knowledge of the method.
 
     Args:
         share: of accepted options, in [0, 1]; 1 accepted only, 0 rejected only.
@@ -113,6 +121,32 @@ class PMPO(Objective):
             regularisers=[CoveringKL(kl)] if kl else [],
             weights=[ByVerdict(share, 1 - share, even=True)],
         )
+        self.share, self.kl = share, kl
+
+    def begin(self, everything: Batch) -> None:
+        """Besides, warn if rejected options can fall without end."""
+        super().begin(everything)
+        units, samples = everything.main, everything.units.get("reference_samples")
+        if self.share == 1 or not isinstance(units, SingleUnits) or not len(units):
+            return
+        weight, accept = units.weight.double(), units.accept.double()
+
+        def shares(option: Tensor, weight: Tensor) -> Tensor:
+            total = weight.new_zeros(len(everything.options)).index_add(0, option, weight)
+            return total / weight.sum().clamp(min=1e-12)
+
+        rejected = shares(units.option, weight * (1 - accept))
+        held = self.share * shares(units.option, weight * accept)
+        if isinstance(samples, SingleUnits):
+            held = held + self.kl * shares(samples.option, samples.weight.double())
+        loose = int(((1 - self.share) * rejected > held).sum())
+        if loose:
+            warnings.warn(
+                f"PMPO: {loose:,} of {int((rejected > 0).sum()):,} rejected options are held neither by samples of the "
+                "reference nor by acceptances, and their likelihood can fall without end: raise kl or share, sample "
+                "the reference more, or stop early.",
+                stacklevel=2,
+            )
 
 
 class AcceptReject(Objective):

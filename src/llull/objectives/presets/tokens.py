@@ -10,9 +10,12 @@ from llull.objectives.links.likelihoods import SignedLikelihood
 from llull.objectives.links.logistic import Logistic
 from llull.objectives.objective import Objective
 from llull.objectives.scores.inside import MeanDivergence, WeightedTokens, WithDivergence
+from llull.objectives.scores.log_ratio import LogRatio
 from llull.objectives.scores.masks import ActivationMask, LearnedMask, MaskedTokens, MaskSize
 from llull.objectives.structures.pairwise import Pairwise
+from llull.objectives.structures.segments import BestAgainstWorst
 from llull.objectives.structures.single import Single
+from llull.objectives.weights.beliefs import Debiased
 
 
 class TDPO(Objective):
@@ -90,6 +93,38 @@ class SparsePO(Objective):
             if sparsity:
                 beside = [MaskSize(part, sparsity) for part in ([first] if common else [first, second])]
         super().__init__(MaskedTokens(first, second, beta), Pairwise(), Logistic(), regularisers=beside)
+
+
+class Robust2DDPO(Objective):
+    """2D-DPO, robust: a chosen option's best segments against a rejected one's worst, worth taken as noisy.
+
+    Sum over k of -log sigmoid(r_k h(a_k) - q_k h(b_k)), h = beta * log-ratio of a segment; r is the worth of a chosen
+    segment, q how far a rejected one falls short of the largest. Tokens carry their segment as step and its worth as
+    weight, a weighted mean over aspects. ``flips`` corrects for segments whose worth has the wrong sign: the loss is
+    an unbiased estimate of that on clean ones, and has no least value, so stop early. ``variance`` corrects for
+    additive noise to second order. Both corrections are derived here; 2D-DPO relies on knowledge of the method. With
+    neither it is plain 2D-DPO. Axes: log-ratio x segments x logistic, belief debiased.
+
+    Args:
+        beta: strength of the pull to the reference.
+        segments: how many are paired at most.
+        largest: the highest worth.
+        flips: share of segments with the wrong sign, in [0, 0.5).
+        variance: of additive noise in the worth.
+    """
+
+    source = "Robust 2D-DPO, 2025; 2D-DPO: Li et al. 2024"
+
+    def __init__(
+        self,
+        beta: float = 0.1,
+        segments: int = 3,
+        largest: float = 4.0,
+        flips: float = 0.0,
+        variance: float = 0.0,
+    ) -> None:
+        belief = Debiased(flips) if flips else None
+        super().__init__(LogRatio(beta), BestAgainstWorst(segments, largest, variance), Logistic(), belief=belief)
 
 
 class AlignDistil(Objective):

@@ -72,6 +72,31 @@ class SampledKL(Regulariser):
         return (f"loss += {self.weight:g} * (policy({self.of}) - reference({self.of}))",)
 
 
+class TokenKL(Regulariser):
+    """KL(reference || policy) of whole distributions, averaged over the tokens of answers that are to be kept.
+
+    Args:
+        weight: of the term.
+        of: the answers' name.
+    """
+
+    def __init__(self, weight: float, of: str) -> None:
+        super().__init__(of, weight)
+        self.needs = Needs(tokens=True, divergence="forward_kl", units=frozenset({of}))
+
+    def forward(self, batch: Batch, units: Units) -> Tensor:
+        """[u]"""
+        option, tokens = _samples(units, self.of).option, batch.options.tokens
+        if tokens is None or tokens.divergence is None:
+            raise ValueError("distillation reads each token's divergence, and the batch has none")
+        total = tokens.per_option(tokens.divergence, len(batch.options))
+        return total[option] / batch.options.lengths[option]
+
+    def formula(self) -> tuple[str, ...]:
+        """One line; ``divergence`` of an option sums over its tokens."""
+        return (f"loss += {self.weight:g} * divergence({self.of}) / length({self.of})",)
+
+
 def _samples(units: Units, name: str) -> SingleUnits:
     if not isinstance(units, SingleUnits):
         raise InputError(f"units {name!r}: samples are options judged alone, not {type(units).__name__}")
