@@ -71,7 +71,7 @@ def test_plots_and_tables_say_what_they_show():
 def test_the_headline_says_what_was_gained_and_what_it_cost():
     said = headline(healthy())
     assert "64.2% (62.2 to 66.2%) of 400 held-out judgments rightly, from 50.0% before" in said
-    assert "excludes no change: the policy ranks better (+14.2 points, +12.2 to +16.2" in said
+    assert "excludes no change: the policy ranks better (+14.2 points, +12.2 to +16.2)" in said
     assert "did not clearly become likelier or less likely (+0.020 nats per token" in said
     assert "3.40 nats per sample" in said
     assert "0.021 nats per token" in said
@@ -99,6 +99,7 @@ def test_a_change_taken_judgment_by_judgment_is_preferred_to_bounds():
     found = healthy()
     both = {"before": {"accuracy": about(0.6, 0.03)}, "after": {"accuracy": about(0.63, 0.03)}}
     assert "includes no change" in headline(replace(found, **both))
+    assert "wider than need be" in headline(replace(found, **both))
     paired = replace(found, **both, changes={"accuracy": about(0.03, 0.01)})
     assert "excludes no change: the policy ranks better (+3.0 points, +2.0 to +4.0)" in headline(paired)
 

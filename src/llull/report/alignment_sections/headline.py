@@ -50,7 +50,9 @@ def _certain(report: AlignmentReport) -> str | None:
     if not math.isfinite(change.low):
         return "There are too few contexts to tell whether this is a change at all."
     said = f"{moved('accuracy', change)} points, {moved_interval('accuracy', change)}"
-    how = "" if "accuracy" in report.changes else "; from both intervals, which is wider than need be"
+    before = report.before["accuracy"]
+    exact = "accuracy" in report.changes or before.low == before.high
+    how = "" if exact else "; from both intervals, which is wider than need be"
     if clearly_above(change):
         return f"The interval of the change excludes no change: the policy ranks better ({said}{how})."
     if clearly_below(change):
