@@ -71,7 +71,7 @@ class PRO(Objective):
 
 
 class BestLikelihood(Regulariser):
-    """(n - 1) ** 2 * -log policy of the first of n ranked options.
+    """(n - 1) ** 2 * -log policy of the best of n ranked options; the mean over its tier, where several are best.
 
     Args:
         weight: of the term.
@@ -84,8 +84,9 @@ class BestLikelihood(Regulariser):
         """[m]"""
         if not isinstance(units, ListUnits):
             raise TypeError("the best of a ranking is read from ListUnits")
-        n = units.mask.sum(dim=1).to(batch.options.policy.dtype)
-        return -((n - 1) ** 2) * batch.options.policy[units.option[:, 0]]
+        best = (units.mask & (units.tier == 0)).to(batch.options.policy.dtype)
+        likelihood = (best * batch.options.policy[units.option.clamp(min=0)]).sum(dim=1) / best.sum(dim=1).clamp(min=1)
+        return -((units.mask.sum(dim=1) - 1) ** 2) * likelihood
 
     def formula(self) -> tuple[str, ...]:
         """One line."""
