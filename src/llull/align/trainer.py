@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from rich.console import Console
 from torch import Tensor
 
@@ -197,7 +199,7 @@ class Trainer:
                 self.accelerator.backward(loss * self.share.of)
             _add(sums, {_NOTED + name: value for name, value in losses.noted.items()})
             _add(sums, _figures(loss, losses, batch))
-            if window.number == 0 and self.starts_at_reference and known.reference is not None and not batch.idle:
+            if window.number == 0 and self.starts_at_reference and known.reference is not None:
                 self._check_start(batch, known.reference)
         norm = self.accelerator.clip_grad_norm_(self.step.parameters(), self.settings.max_grad_norm)
         if not math.isfinite(float(cast(Tensor, norm))):
@@ -241,7 +243,7 @@ class Trainer:
     def _check_start(self, batch: MicroBatch, reference: Tensor) -> None:
         sums = cast(Tensor, self._forward(batch, Known(), "sums"))
         length = torch.from_numpy(self.data.tokens)[batch.packed.options].to(sums)
-        apart = ((sums - reference).abs() / length.clamp(min=1)).max().item()
+        apart = 0.0 if batch.idle else ((sums - reference).abs() / length.clamp(min=1)).max().item()
         if apart > STEP_ZERO_TOLERANCE[self.settings.precision]:
             raise InputError(
                 f"before the first update policy and reference differ by {apart:.2g} nats per token; the reference's "
@@ -320,12 +322,24 @@ class Trainer:
 
 
 def make_accelerator(settings: Training, folder: Path) -> Accelerator:
-    """Processes, devices, precision and trackers, as accelerate finds and the settings ask."""
+    """Processes, devices, precision and trackers, as accelerate finds and the settings ask.
+
+    Raises:
+        InputError: if several processes were started and accelerate does not join them.
+    """
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.precision == "bf16" else "no",
         log_with=list(settings.trackers) or None,
         project_dir=folder,
+        # What objectives remember is summed over all processes, so it is the same in each.
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes != started:
+        raise InputError(
+            f"{started} processes were started and each would train alone; start them with accelerate launch, and on "
+            "CPUs set ACCELERATE_USE_CPU=true"
+        )
     if settings.trackers:
         accelerator.init_trackers("llull")
     return accelerator

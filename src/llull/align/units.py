@@ -36,10 +36,9 @@ def units_of(
     """
     if kind == "lists":
         return _lists(preferences, rating)
-    if kind == "singles" and rating is None:
-        if "accept" in preferences.ratings().aspects:
-            accepts = preferences.accepts()
-            return accepts.options, _accepted(accepts)
+    if kind == "singles" and rating is None and "accept" in preferences.ratings().aspects:
+        accepts = preferences.accepts()
+        return accepts.options, _accepted(accepts)
     pairs = preferences.pairs(rating=rating, group=group)
     if not len(pairs):
         raise InputError(

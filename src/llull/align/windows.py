@@ -86,8 +86,8 @@ def micro_batches(
 ) -> Iterator[MicroBatch]:
     """Cut a window into micro-batches of at most ``budget`` tokens, as well filled as they can be.
 
-    Judgments whose options share a context, or which are themselves of several contexts, stay together. Every process
-    gets at least one micro-batch: one without judgments where there are not enough, so that all meet at the gradients.
+    Judgments whose options share a context, or which are themselves of several contexts, stay together. All processes
+    get the same number of micro-batches, some without judgments where there are not enough: they meet in each of them.
 
     Args:
         data: the training set.
@@ -99,9 +99,12 @@ def micro_batches(
     atoms, belongs = _atoms(data, window)
     sizes = np.array([_cost(data, options, layout) for options in atoms], np.int64)
     bins = _bins(sizes, budget)
-    for members in bins[share.rank :: share.of]:
-        yield _micro_batch(data, window, atoms, belongs, members)
-    if share.rank >= len(bins):
+    rounds = -(-len(bins) // share.of)
+    for turn in range(rounds):
+        at = turn * share.of + share.rank
+        if at < len(bins):
+            yield _micro_batch(data, window, atoms, belongs, bins[at])
+            continue
         batch = _micro_batch(data, window, atoms, belongs, [int(np.argmin(sizes))])
         nothing = {name: units.select(torch.arange(0)) for name, units in batch.units.items()}
         yield replace(batch, units=nothing, idle=True)
