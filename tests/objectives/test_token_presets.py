@@ -24,6 +24,11 @@ CASES: list[tuple[str, dict[str, object]]] = [
     ("SparsePO", {"width": 3, "common": False, "floor": 0.2, "sparsity": 0.1}),
     ("SparsePO", {"mask": "activation"}),
     ("AlignDistil", {}),
+    ("C3PO", {"distilled": 0.4}),
+    ("C3PO", {"distilled": 1.0, "near": 0.3}),
+    ("Robust2DDPO", {"segments": 2}),
+    ("Robust2DDPO", {"segments": 5, "flips": 0.2, "largest": 1.0}),
+    ("Robust2DDPO", {"segments": 1, "variance": 0.3, "largest": 1.0}),
 ]
 Case = tuple[str, dict[str, object]]
 ALL = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *map(str, case[1].values())]))
@@ -49,6 +54,9 @@ class Inside:
         self.policy = -0.1 - 2 * torch.rand(t, generator=random, dtype=torch.float64)
         self.reference = self.policy + 0.5 * torch.randn(t, generator=random, dtype=torch.float64)
         self.weight = torch.rand(t, generator=random, dtype=torch.float64)
+        # Segments of an option: every second token begins one, and their worth is that of all their tokens.
+        start = torch.cumsum(length, 0) - length
+        self.step = (torch.arange(t) - start[self.option]) // 2
         self.state = torch.randn(t, 3, generator=random, dtype=torch.float64)
         self.pairs = PairUnits.of(torch.arange(M), M + torch.arange(M))
 
@@ -57,13 +65,28 @@ class Inside:
         policy = self.policy if policy is None else policy
         divergence = (policy - self.reference) ** 2
         tokens = Tokens(
-            self.option, policy, self.reference, divergence=divergence, weight=self.weight, state=self.state
+            self.option,
+            policy,
+            self.reference,
+            divergence=divergence,
+            weight=self.weight,
+            state=self.state,
+            step=self.step,
         )
         total = [tokens.per_option(x, 2 * M) for x in (policy, self.reference)]
         length = torch.bincount(self.option, minlength=2 * M)
+        kept = SingleUnits.of(M + torch.arange(M))
         units = self.pairs if objective.kind == "pairs" else SingleUnits.of(torch.arange(M))
-        units = units if rows is None else units.select(rows)
-        return Batch(Scores(total[0], total[1], length, tokens), {"main": units})
+        named = {"main": units, "keep_near": kept, "keep_general": kept}
+        if rows is not None:
+            named = {name: unit.select(rows) for name, unit in named.items()}
+        return Batch(Scores(total[0], total[1], length, tokens), named)
+
+    def of(self, values: Tensor, y: object) -> float:
+        """The sum over an option's tokens, or over those of a segment (option, number)."""
+        if isinstance(y, tuple):
+            return values[(self.option == y[0]) & (self.step == y[1])].sum().item()
+        return values[self.option == y].sum().item()
 
     def facts(self, objective: Objective, i: int) -> dict[str, object]:
         """What formulas may name."""
@@ -78,8 +101,12 @@ class Inside:
             "l": M + i,
             "o": i,
             "accepted": 1.0,
-            "policy": lambda y: self.policy[self.option == y].sum().item(),
-            "reference": lambda y: self.reference[self.option == y].sum().item(),
+            "policy": lambda y: self.of(self.policy, y),
+            "keep_near": M + i,
+            "keep_general": M + i,
+            "segments": lambda y: [(y, k) for k in sorted(set(self.step[self.option == y].tolist()))],
+            "worth": lambda y: self.of(self.weight, y) / self.of(torch.ones_like(self.weight), y),
+            "reference": lambda y: self.of(self.reference, y),
             "length": lambda y: float((self.option == y).sum()),
             "divergence": lambda y: (ratio**2)[self.option == y].sum().item(),
             "tokens": lambda y: lists(y, self.weight, ratio),
@@ -143,7 +170,7 @@ def test_extremes_nothing_order_cuts_and_twins(case: Case) -> None:
         assert sum(cut.terms[name].total for cut in cuts).item() == pytest.approx(term.total.item(), rel=1e-9)
     twice = objective(data.batch(objective, rows=torch.tensor([0, 1, 1]))).mean().item()
     once = data.batch(objective, rows=torch.tensor([0, 1]))
-    heavy = {"main": replace(once.main, weight=torch.tensor([1.0, 2.0]))}
+    heavy = {name: replace(unit, weight=torch.tensor([1.0, 2.0])) for name, unit in once.units.items()}
     assert objective(Batch(once.options, heavy)).mean().item() == pytest.approx(twice, rel=1e-9)
 
 
@@ -167,7 +194,15 @@ def test_what_masks_learn_has_the_gradient_of_finite_differences() -> None:
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(slope.sum().item(), abs=1e-6)
 
 
+MORE = (
+    lambda: PRESETS["C3PO"](distilled=1.5),
+    lambda: PRESETS["Robust2DDPO"](segments=0),
+    lambda: PRESETS["Robust2DDPO"](variance=-1.0),
+    lambda: PRESETS["Robust2DDPO"](flips=0.5),
+)
+
+
 def test_settings_without_meaning_are_refused() -> None:
-    for wrong in (lambda: TDPO(version=3), lambda: SparsePO(mask="none"), lambda: LearnedMask(2, start=0.0)):
+    for wrong in (lambda: TDPO(version=3), lambda: SparsePO(mask="none"), lambda: LearnedMask(2, start=0.0), *MORE):
         with pytest.raises(InputError):
             wrong()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from tabular import TabularPolicy, train
@@ -52,9 +54,18 @@ def test_rejections_alone_give_accepted_arms_three_times_the_rest() -> None:
     assert found[-1].item() == pytest.approx(0.025, abs=1e-3)
 
 
+def test_rejected_options_that_are_held_are_not_warned_of() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        learned(PMPO(0.0, 2.5), 1, 1, steps=1)
+        learned(PMPO(0.5, 2.0), 1, 1, steps=1)
+        learned(PMPO(1.0, 0.0), 1, 1, steps=1)
+
+
 def test_without_enough_pull_rejected_arms_fall_without_end() -> None:
     """kl = 1.5 is above 1 - 2 share, so it is not refused, and below the largest ratio 2 of rejected to reference."""
-    ends = [learned(PMPO(0.0, 1.5), 1, 1, steps=steps)[-1].log().item() for steps in (500, 1500)]
+    with pytest.warns(UserWarning, match="10 of 10 rejected options are held neither"):
+        ends = [learned(PMPO(0.0, 1.5), 1, 1, steps=steps)[-1].log().item() for steps in (500, 1500)]
     assert ends[1] < ends[0] - 5
     with pytest.raises(InputError):
         PMPO(0.0, 1.0)

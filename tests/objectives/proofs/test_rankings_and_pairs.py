@@ -137,7 +137,7 @@ def test_shares_won_among_three_raters_agree_with_the_truth_better_than_one_rate
 
 
 def test_rank_dpo_orders_better_than_best_against_worst_but_its_weights_gain_nothing_here() -> None:
-    """All pairs are what helps. That weighing them by gain helps too is not seen: equal weights do as well or better."""
+    """All pairs are what helps. That weighing them by gain helps too is not seen: equal weights do as well."""
     ranked, ends, even = [], [], []
     for seed in SEEDS:
         world = World(seed, contexts=20, options=4, noise=0.8, raters=3)
