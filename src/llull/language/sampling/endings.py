@@ -9,7 +9,7 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.judgments import Judgment, Preferences, Rating, prompt, text_option
-from llull.language.templates import ASSISTANT, Template, Turn
+from llull.language.templates import Template
 from llull.language.tokens import encode
 
 _SLACK = 8
@@ -39,13 +39,6 @@ def _turn_end(template: Template) -> int | None:
         # Templates that cannot be cut, or without an end, can be sampled from: the model's own tokens end its answers.
         return None
     return int(encoded.options[0][-1])
-
-
-def opening(template: Template, context: Sequence[Turn]) -> str:
-    """What the template puts between the prompt of a context and the content of an answer, such as a space."""
-    content = "Yes."
-    said = template.render(context, [{"role": ASSISTANT, "content": content}]).pieces[0].text
-    return said[: max(said.find(content), 0)]
 
 
 class Endings:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,18 +17,10 @@ from llull.language.probing import evaluating
 from llull.language.sampling.batch import Batch, Row
 from llull.language.sampling.cache import SampleCache
 from llull.language.sampling.decoding import Decoder, decoder_for
-from llull.language.sampling.endings import Endings, end_ids, opening
-from llull.language.sampling.sampler import Prompt, Request, Sample, Sampler, Settings, checked_ids, is_messages
-from llull.language.templates import Template, Turn
-from llull.language.tokens import prompt_ids
-
-
-class _Ready(NamedTuple):
-    """A prompt to start from."""
-
-    ids: np.ndarray
-    opening: str
-    """What the template puts before an answer's content, which is no part of the sample's text."""
+from llull.language.sampling.endings import Endings, end_ids
+from llull.language.sampling.prompts import Ready, ready_prompts
+from llull.language.sampling.sampler import Prompt, Request, Sample, Sampler, Settings
+from llull.language.templates import Template
 
 
 class HuggingFaceSampler(Sampler):
@@ -70,14 +61,9 @@ class HuggingFaceSampler(Sampler):
         parts += [adapter_fingerprint(self.model, name) for name in active]
         return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
-    def prepare(self, prompts: Sequence[Prompt]) -> list[tuple[_Ready, bytes]]:
-        """Each prompt as ids."""
-        contexts: list[Any] = [prompt for prompt in prompts if is_messages(prompt)]
-        encoded = iter(zip(prompt_ids(self.template, contexts), self._openings(contexts), strict=True))
-        ready = [
-            _Ready(*next(encoded)) if is_messages(prompt) else _Ready(checked_ids(prompt, index), "")
-            for index, prompt in enumerate(prompts)
-        ]
+    def prepare(self, prompts: Sequence[Prompt]) -> list[tuple[Ready, bytes]]:
+        """Each prompt as ids. Raises InputError if the model cannot go on behind one."""
+        ready = ready_prompts(prompts, self.template)
         longest = self._anatomy.longest
         for index, one in enumerate(ready):
             if longest is not None and len(one.ids) >= longest:
@@ -85,16 +71,7 @@ class HuggingFaceSampler(Sampler):
                     f"prompt {index} has {len(one.ids):,} tokens, and this model's positions end or change at "
                     f"{longest:,}: leave it out or cut it"
                 )
-        return [(one, one.ids.tobytes() + one.opening.encode()) for one in ready]
-
-    def _openings(self, contexts: Sequence[Sequence[Turn]]) -> list[str]:
-        if not self.template.is_chat:
-            return [opening(self.template, context) for context in contexts]
-        try:
-            return [opening(self.template, [{"role": "user", "content": "Is it?"}])] * len(contexts)
-        except InputError:
-            # A template that cannot be cut between prompt and answer says nothing of what stands there.
-            return [""] * len(contexts)
+        return [(one, one.content) for one in ready]
 
     def draw(self, requests: Sequence[Request], settings: Settings) -> Iterator[list[tuple[int, Sample]]]:
         """Draw samples, those of the longest prompts first."""
@@ -128,7 +105,7 @@ class HuggingFaceSampler(Sampler):
         rows = [
             Row(
                 request.stream(settings.seed),
-                min(settings.max_tokens, settings.max_tokens if longest is None else longest - len(request.prompt.ids)),
+                settings.max_tokens if longest is None else min(settings.max_tokens, longest - len(request.prompt.ids)),
                 request.prompt.opening,
             )
             for request in (requests[at] for at, _ in part)

@@ -6,7 +6,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal
@@ -200,22 +200,6 @@ class Sampler(ABC):
         for at, request in enumerate(requests):
             samples[request.index].append(replace(found[at], prompt=request.index, number=request.number))
         return samples
-
-
-def is_messages(prompt: Prompt) -> bool:
-    """Whether a prompt is messages rather than ids."""
-    return not isinstance(prompt, np.ndarray) and all(isinstance(turn, Mapping) for turn in prompt)
-
-
-def checked_ids(prompt: Prompt, index: int) -> np.ndarray:
-    """A prompt of ids as int32 [t]. Raises InputError if it is none, or empty."""
-    try:
-        ids = np.asarray(prompt)
-    except ValueError:
-        ids = np.array([])
-    if ids.ndim != 1 or not len(ids) or not np.issubdtype(ids.dtype, np.integer):
-        raise InputError(f"prompt {index}: give messages with role and content, or at least one id of a token")
-    return ids.astype(np.int32)
 
 
 def _requests(prepared: Sequence[tuple[Any, bytes]], n: int) -> list[Request]:
