@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_tokenizers import CHAT_FAMILIES, SPECIAL, byte_level, chat_tokenizer, sentencepiece_like
+from small_tokenizers import CHAT_FAMILIES, CHATML, SPECIAL, byte_level, chat_tokenizer, sentencepiece_like
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from llull.errors import InputError
 from llull.judgments import Judgment, Preferences
@@ -124,7 +129,7 @@ def test_tools_are_passed_to_the_template() -> None:
     assert "look_up" in tokenizer.decode(joined)
 
 
-@pytest.mark.parametrize("family", [f for f in CHAT_FAMILIES if f != "phi-3"])
+@pytest.mark.parametrize("family", CHAT_FAMILIES)
 def test_turns_of_others_inside_an_option_are_read_and_not_scored(family: str) -> None:
     if family == "qwen-3":
         pytest.skip("this template renders earlier answers otherwise than last ones; see the next test")
@@ -144,6 +149,72 @@ def test_a_template_that_rewrites_earlier_turns_cannot_cut_an_option_of_several(
     option: Turns = [("assistant", "Once."), ("user", "And then?"), ("assistant", "The end.")]
     with pytest.raises(InputError, match="renders"):
         encoded(Template(chat_tokenizer("qwen-3")), SINGLE, [option])
+
+
+@pytest.mark.parametrize("family", ["qwen-2.5", "llama-3", "gemma-2"])
+def test_an_answer_that_ends_in_a_token_of_its_own_keeps_the_end_of_its_turn(family: str) -> None:
+    tokenizer = chat_tokenizer(family)
+    tokenizer.add_tokens(["<tool_call>", "</tool_call>"])
+    answer = "<tool_call>\n{}\n</tool_call>"
+    (ids,) = encoded(Template(tokenizer), SINGLE, [answer]).options
+    assert tokenizer.decode(ids.tolist()) == answer + SPECIAL[family][2]
+
+
+@pytest.mark.parametrize("make", [lambda: chat_tokenizer("chatml"), byte_level], ids=["chatml", "base"])
+def test_an_answer_that_brings_its_end_along_ends_once(make: Callable[[], PreTrainedTokenizerFast]) -> None:
+    tokenizer = make()
+    closing = "<|im_end|>" if tokenizer.chat_template else "</s>"
+    made = encoded(Template(tokenizer), SINGLE, [f"No.{closing}"])
+    assert tokenizer.decode(made.options[0].tolist()) == f"No.{closing}"
+
+
+@pytest.mark.parametrize("answer", ["<b>No.</b>", "<thin> ice", "\n\nNo."])
+def test_an_answer_may_begin_like_the_thought_that_it_lacks(answer: str) -> None:
+    tokenizer = chat_tokenizer("thinking")
+    made = encoded(Template(tokenizer), SINGLE, [answer])
+    assert tokenizer.decode(made.prompts[0].tolist()).endswith("<|im_start|>assistant\n")
+    assert tokenizer.decode(made.options[0].tolist()) == f"{answer}<|im_end|>"
+
+
+def test_a_thought_of_the_answer_follows_the_one_that_the_prompt_opens() -> None:
+    tokenizer = chat_tokenizer("thinking")
+    made = encoded(Template(tokenizer), SINGLE, ["<think>\nHm.\n</think>\nNo."])
+    assert tokenizer.decode(made.prompts[0].tolist()).endswith("<think>\n")
+    assert tokenizer.decode(made.options[0].tolist()) == "Hm.\n</think>\nNo.<|im_end|>"
+
+
+def test_a_prompt_that_is_rendered_otherwise_with_its_answer_is_refused() -> None:
+    tokenizer = chat_tokenizer("chatml")
+    tokenizer.chat_template = CHATML.replace("'<|im_start|>assistant\n'", "'<|im_start|>model\n'")
+    with pytest.raises(InputError, match=r"renders this prompt otherwise.*start\|>model.*start\|>assistant"):
+        encoded(Template(tokenizer), SINGLE, ["No."])
+
+
+def test_a_template_that_ends_answers_in_different_ways_is_refused() -> None:
+    tokenizer = chat_tokenizer("chatml")
+    tokenizer.chat_template = CHATML.replace("'<|im_end|>'", "('</s>' if 'No' in m['content'] else '<|im_end|>')")
+    with pytest.raises(InputError, match="its end cannot be told"):
+        encoded(Template(tokenizer), SINGLE, ["No."])
+
+
+@pytest.mark.parametrize("family", ["mistral", "gemma-2", "phi-3", "chatml"])
+def test_a_tokenizer_that_marks_words_follows_the_whole_rendering(family: str) -> None:
+    tokenizer = sentencepiece_like()
+    template, turns, _ = SPECIAL[family]
+    tokenizer.add_special_tokens({"additional_special_tokens": turns})
+    tokenizer.chat_template = template
+    for answer in ["the capital", "Paris is\n\nthe capital."]:
+        made = encoded(Template(tokenizer), SINGLE, [answer])
+        joined = [*made.prompts[0].tolist(), *made.options[0].tolist()]
+        assert joined == whole(tokenizer, SINGLE, answer)[: len(joined)]
+        assert (made.prompts[0] == tokenizer.bos_token_id).sum() == ("bos_token" in template)
+
+
+def test_a_base_model_refuses_what_only_a_chat_template_can_show() -> None:
+    with pytest.raises(InputError, match="need a chat template"):
+        Template(byte_level(), tools=[{"type": "function"}])
+    with pytest.raises(InputError, match="need a chat template"):
+        Template(byte_level(), arguments={"enable_thinking": False})
 
 
 def test_options_that_bring_their_own_question_have_prompts_of_their_own() -> None:
@@ -176,8 +247,6 @@ def test_a_base_model_reads_several_turns_as_a_transcript() -> None:
 
 @pytest.mark.parametrize("name", ["stories-260k", "tinystories-656k"])
 def test_real_base_models_tokenize_apart_and_join(shared_models: Path, name: str) -> None:
-    from transformers import AutoTokenizer
-
     tokenizer = AutoTokenizer.from_pretrained(shared_models / name)
     said = [("user", "Once upon a time, ")] if name == "tinystories-656k" else [("user", "Once upon a time,")]
     answer = "there was a little dog." if name == "tinystories-656k" else " there was a little dog."
@@ -205,6 +274,53 @@ def test_a_fingerprint_tells_templates_apart_and_is_the_same_for_equals() -> Non
         Template(byte_level()),
     ]
     assert len({plain, *(each.fingerprint for each in others)}) == 5
+
+
+def test_a_fingerprint_does_not_depend_on_what_the_tokenizer_did_before() -> None:
+    tokenizer = chat_tokenizer("chatml")
+    before = Template(tokenizer).fingerprint
+    tokenizer(["No.", "Tell me a story."], padding=True, truncation=True, max_length=3)
+    assert Template(tokenizer).fingerprint == before
+
+
+def test_a_fingerprint_knows_functions_by_what_templates_see_of_them() -> None:
+    tokenizer = chat_tokenizer("qwen-2.5")
+
+    def tool() -> Callable[[str], str]:
+        def look_up(word: str) -> str:
+            """Look a word up.
+
+            Args:
+                word: which.
+            """
+            return word
+
+        return look_up
+
+    # Two objects with different addresses, as in two processes.
+    first, second = tool(), tool()
+    assert Template(tokenizer, tools=[first]).fingerprint == Template(tokenizer, tools=[second]).fingerprint
+    assert Template(tokenizer, tools=[first]).fingerprint != Template(tokenizer).fingerprint
+
+
+@pytest.mark.slow
+def test_a_fingerprint_is_the_same_in_another_process(tmp_path: Path) -> None:
+    tokenizer = chat_tokenizer("chatml")
+    tokenizer.save_pretrained(tmp_path)
+    program = (
+        "import sys; from transformers import AutoTokenizer; from llull.language.templates import Template; "
+        "print(Template(AutoTokenizer.from_pretrained(sys.argv[1]), system='Be brief!').fingerprint)"
+    )
+    # The order of sets differs between processes with different seeds of the hash.
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    assert done.stdout.strip() == Template(loaded, system="Be brief!").fingerprint
 
 
 def test_prompts_for_sampling_are_those_that_options_follow() -> None:

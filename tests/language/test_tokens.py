@@ -82,6 +82,35 @@ def test_a_limit_that_leaves_no_room_is_an_error() -> None:
         encode(preferences(SEVERAL, ["No."]).pairs().options, TEMPLATE, max_tokens=3, cut="option_right")
 
 
+def test_an_option_cut_to_nothing_is_an_error_even_if_others_have_room() -> None:
+    short, long = preferences([("user", "Hi.")], ["No.", "Yes."]), preferences(SEVERAL, ["No.", "Yes."])
+    options = Preferences.concat([short, long]).pairs().options
+    with pytest.raises(InputError, match=r"2 of 4 options would be cut to nothing.*max_prompt_tokens"):
+        encode(options, TEMPLATE, max_tokens=40, cut="option_right")
+    made = encode(options, TEMPLATE, max_tokens=40, max_prompt_tokens=30, cut="option_right")
+    assert made.kept.all()
+    assert made.cut.prompts == 1
+
+
+def test_contexts_of_which_no_option_is_left_are_not_counted_as_cut() -> None:
+    options = preferences([("user", "Tell me a story. " * 8)], ["little dog " * 40, "No."]).pairs().options
+    made = encode(options, TEMPLATE, max_tokens=40, cut="prompt_left")
+    assert made.kept.tolist() == [False, True]
+    assert made.cut.prompts == 1
+    alone = Preferences.concat(
+        [preferences(SEVERAL, ["dog " * 60, "a dog " * 60]), preferences([("user", "Hi.")], ["No.", "Yes."])]
+    )
+    made = encode(alone.pairs().options, TEMPLATE, max_tokens=40, cut="prompt_left")
+    assert made.kept.tolist() == [False, False, True, True]
+    assert made.cut.prompts == made.cut.prompt_tokens == 0
+
+
+@pytest.mark.parametrize("wrong", [{"cut": "middle"}, {"max_tokens": 0}, {"max_prompt_tokens": -1}])
+def test_limits_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        encode(preferences(SEVERAL, ["No."]).pairs().options, TEMPLATE, **wrong)
+
+
 def test_options_known_by_name_only_are_refused() -> None:
     names = [Option(source="model-a"), Option(source="model-b")]
     votes = Preferences.from_judgments([Judgment(context=[Message("user", "hi")], options=names, ranking=[[0], [1]])])

@@ -17,6 +17,9 @@ Turn = Mapping[str, Any]
 
 ASSISTANT = "assistant"
 
+_SAMPLE = "Sample"
+"""An answer that no template has a reason to change, to see what a template puts around answers."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -26,7 +29,7 @@ class Piece:
     scored: bool
     """Whether the policy speaks here; turns of others inside an option are read, not scored."""
     closed: bool = False
-    """Whether the template closes the turn within the text; if not, the end-of-text token does."""
+    """Whether the text ends in the template's own end of the turn; if not, the end-of-text token closes it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Template:
         fold_system: put system messages at the head of the first user message, for templates that know no system role.
         tools: tools that the template may show.
         arguments: what else its chat template takes, such as ``enable_thinking``.
+
+    Raises:
+        InputError: if tools or arguments are given for a tokenizer without a chat template.
     """
 
     tokenizer: Any
@@ -59,6 +65,13 @@ class Template:
     fold_system: bool = False
     tools: Sequence[Any] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.tools or self.arguments) and not self.is_chat:
+            raise InputError(
+                "tools and arguments need a chat template, which this tokenizer has not; leave them out, or set "
+                "its chat_template"
+            )
 
     @property
     def is_chat(self) -> bool:
@@ -71,10 +84,10 @@ class Template:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         content = {
             "vocabulary": sorted(self.tokenizer.get_vocab().items()),
-            "backend": backend.to_str() if backend is not None else "",
+            "backend": _as_made(backend.to_str()) if backend is not None else "",
             "special": {name: str(token) for name, token in self.tokenizer.special_tokens_map.items()},
             "chat": getattr(self.tokenizer, "chat_template", None),
-            "settings": [self.system, self.fold_system, self.tools, dict(self.arguments)],
+            "settings": [self.system, self.fold_system, _schemas(self.tools), dict(self.arguments)],
         }
         return blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
@@ -106,45 +119,81 @@ class Template:
         return self._rendering(prepared, True) if self.is_chat else self._transcript_prompt(prepared)
 
     def _chat(self, context: list[Turn], option: list[Turn]) -> Rendered:
-        prompt = self._opening(context, option[0])
+        prompt, done = "", ""
         pieces: list[Piece] = []
-        done = prompt
         for at, message in enumerate(option):
-            before = [*context, *option[:at]]
             if message["role"] != ASSISTANT:
                 continue
-            opened = done if at == 0 else self._opening(before, message)
+            before = [*context, *option[:at]]
             whole = self._rendering([*before, message], False)
-            if not opened.startswith(done) or not whole.startswith(opened):
+            opened = self._opening(before, whole)
+            if at == 0:
+                prompt = done = opened
+            if not opened.startswith(done):
                 raise InputError(
                     "the chat template renders a conversation otherwise when it goes on, so options of several turns "
                     "cannot be cut; give the turns before the last as context"
                 )
             if opened != done:
                 pieces.append(Piece(opened[len(done) :], scored=False))
-            pieces.append(Piece(whole[len(opened) :], scored=True, closed=True))
-            done = whole
+            piece, behind = self._closed(whole[len(opened) :])
+            pieces.append(piece)
+            # What stands behind the end of a turn opens the next one, if there is one.
+            done = whole[: len(whole) - len(behind)]
         return Rendered(prompt, tuple(pieces))
 
-    def _opening(self, before: list[Turn], message: Turn) -> str:
+    def _opening(self, before: list[Turn], whole: str) -> str:
         """The text before an assistant's message, the opening of its turn included."""
-        opened, plain = self._rendering(before, True), self._rendering(before, False)
-        whole = self._rendering([*before, message], False)
+        opened = self._rendering(before, True)
         if whole.startswith(opened):
             return opened
-        # The generation prompt may open more than the turn, such as a thought that the message does not have.
-        shared = _shared_start(opened, whole)
-        if (
-            shared.startswith(plain)
-            and len(shared) > len(plain)
-            and opened[len(shared) :].lstrip().startswith("<think")
-        ):
-            return shared
+        # The generation prompt may open more than the turn, such as a thought that the message does not have. What
+        # stands before any answer is then the opening, if generation and answer both begin with it.
+        header = self._around(before)[0]
+        if opened.startswith(header) and whole.startswith(header):
+            return header
+        pairs = zip(opened, whole, strict=False)
+        begin = max(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)) - 20, 0)
         raise InputError(
-            f"the chat template renders this prompt otherwise before an answer ({opened[len(shared) - 20 :]!r}) than "
-            f"with it ({whole[len(shared) - 20 :][:60]!r}); give it arguments that make both agree, such as "
+            f"the chat template renders this prompt otherwise before an answer ({opened[begin:][:60]!r}) than "
+            f"with it ({whole[begin:][:60]!r}); give it arguments that make both agree, such as "
             "enable_thinking, or another chat template"
         )
+
+    def _closed(self, said: str) -> tuple[Piece, str]:
+        """An assistant's text up to the end of its turn, and what the template puts behind that."""
+        lead, mark, behind = self._ending
+        if not said.endswith(lead + mark + behind):
+            raise InputError(
+                f"the chat template ends this answer with {said[-30:]!r} and others with "
+                f"{lead + mark + behind!r}, so its end cannot be told; use another chat template"
+            )
+        if not mark:
+            return Piece(said, scored=True), ""
+        text = said[: len(said) - len(lead + mark + behind)]
+        # An answer that brings the mark along is closed once all the same.
+        while text.endswith(mark):
+            text = text[: -len(mark)]
+        return Piece(text + lead + mark, scored=True, closed=True), behind
+
+    @cached_property
+    def _ending(self) -> tuple[str, str, str]:
+        """What the template puts behind an answer: before the token that ends the turn, that token, and after it."""
+        behind = self._around([{"role": "user", "content": _SAMPLE}])[1]
+        known = {*self.tokenizer.all_special_tokens, *self.tokenizer.get_added_vocab()}
+        found = [(behind.index(mark), -len(mark), mark) for mark in known if mark.strip() and mark in behind]
+        if not found:
+            return behind, "", ""
+        at, _, mark = min(found)
+        return behind[:at], mark, behind[at + len(mark) :]
+
+    def _around(self, before: list[Turn]) -> tuple[str, str]:
+        """The text that the template puts before and behind any answer."""
+        whole = self._rendering([*before, {"role": ASSISTANT, "content": _SAMPLE}], False)
+        opening, shown, behind = whole.rpartition(_SAMPLE)
+        if not shown:
+            raise InputError("the chat template does not show what the assistant says; use another chat template")
+        return opening, behind
 
     def _rendering(self, messages: list[Turn], opened: bool) -> str:
         try:
@@ -192,6 +241,16 @@ class Template:
         return [{"role": "user", "content": folded}, *context[2:]]
 
 
-def _shared_start(first: str, second: str) -> str:
-    pairs = zip(first, second, strict=False)
-    return first[: sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))]
+def _as_made(backend: str) -> str:
+    """A fast tokenizer without the padding and truncation of its last call, which are no part of it."""
+    content = json.loads(backend)
+    return json.dumps({name: part for name, part in content.items() if name not in ("padding", "truncation")})
+
+
+def _schemas(tools: Sequence[Any] | None) -> list[Any] | None:
+    """Tools as templates see them; functions have no name of their own that is the same in every process."""
+    if tools is None:
+        return None
+    from transformers.utils.chat_template_utils import get_json_schema
+
+    return [get_json_schema(tool) if callable(tool) else tool for tool in tools]

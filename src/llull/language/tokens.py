@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -83,9 +83,14 @@ def encode(
             beginning-of-text token, unless ``cut`` says to stop or to leave out.
 
     Raises:
-        InputError: if an option has no messages or no tokens, if something is too long and ``cut`` is "error", or if
-            there is no room for any token of an option.
+        InputError: if an option has no messages or no tokens, if something is too long and ``cut`` is "error", if
+            an option would be cut to nothing, or if none has room.
     """
+    if cut not in get_args(Cutting):
+        raise InputError(f"cut is {cut!r}; it is one of {', '.join(get_args(Cutting))}")
+    for name, limit in {"max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens}.items():
+        if limit is not None and limit < 1:
+            raise InputError(f"{name} is {limit}; it must be at least 1")
     contexts, said = _messages(options)
     rendered = [template.render(contexts[c], said[i]) for i, c in enumerate(options.context.tolist())]
     texts = list(dict.fromkeys(one.prompt for one in rendered))
@@ -151,14 +156,11 @@ def _option_ids(template: Template, rendered: list[Rendered]) -> tuple[list[np.n
     for one in rendered:
         joined: list[int] = []
         mask: list[bool] = []
-        loose: list[int] = []
         for piece in one.pieces:
-            said, rest = _closed(template.tokenizer, piece, tokens[at])
+            said = _ended(template.tokenizer, piece, tokens[at])
             at += 1
-            joined += loose + said
-            mask += [False] * len(loose) + [piece.scored] * len(said)
-            # What stands behind the end of a turn opens the next one, if there is one.
-            loose = rest
+            joined += said
+            mask += [piece.scored] * len(said)
         ids.append(np.array(joined, np.int32))
         masks.append(None if all(mask) else np.array(mask))
     return ids, masks
@@ -185,24 +187,13 @@ def _ids(tokenizer: Any, texts: list[str], special: bool = False) -> list[list[i
     return found["input_ids"]
 
 
-def _closed(tokenizer: Any, piece: Piece, ids: list[int]) -> tuple[list[int], list[int]]:
-    """A turn's ids up to the token that ends it, and what the template puts behind that token."""
-    if not piece.scored:
-        return ids, []
-    if piece.closed:
-        special = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
-        ends = None
-        # Of the marks and blanks at the end, the first mark ends the turn; others may follow it.
-        for at in range(len(ids) - 1, -1, -1):
-            if ids[at] in special:
-                ends = at
-            elif tokenizer.decode([ids[at]]).strip():
-                break
-        if ends is not None:
-            return ids[: ends + 1], ids[ends + 1 :]
+def _ended(tokenizer: Any, piece: Piece, ids: list[int]) -> list[int]:
+    """A turn's ids with the token that ends it."""
+    if piece.closed or not piece.scored:
+        return ids
     if tokenizer.eos_token_id is None:
         raise InputError("the tokenizer has no end-of-text token, so an option could not end; set its eos_token")
-    return [*ids, tokenizer.eos_token_id], []
+    return ids if ids and ids[-1] == tokenizer.eos_token_id else [*ids, tokenizer.eos_token_id]
 
 
 def _fit(
@@ -232,14 +223,13 @@ def _fit(
     if cut == "drop":
         dropped = tuple(ids[i] for i in np.flatnonzero(long))
         return _with(made, kept=~long, cut=Cut(dropped=dropped))
+    alone = np.zeros(len(size), bool)
     if cut == "prompt_left":
         # An option that leaves its prompt no room is left out; the others of its context share one cut prompt.
         alone = size >= limit
         longest = np.zeros(len(prompt_size), np.int64)
         np.maximum.at(longest, made.prompt[~alone], size[~alone])
         prompt_limit = np.minimum(prompt_limit, limit - longest)
-    else:
-        alone = prompt_size[made.prompt] >= limit
     prompts = [_cut_prompt(template, p, int(n)) for p, n in zip(made.prompts, prompt_limit, strict=True)]
     lengths = np.array([len(p) for p in prompts], np.int64)
     room = limit - lengths[made.prompt]
@@ -249,11 +239,18 @@ def _fit(
     cut_options = [o if len(o) <= r or a else o[:r] for o, r, a in zip(made.options, room, alone, strict=True)]
     masks = [None if m is None else m[: len(o)] for m, o in zip(made.scored, cut_options, strict=True)]
     alone |= np.array([m is not None and not m.any() for m in masks])
+    if cut == "option_right" and alone.any():
+        at = int(np.flatnonzero(alone)[0])
+        raise InputError(
+            f"{int(alone.sum()):,} of {len(alone):,} options would be cut to nothing, as their contexts fill "
+            f"max_tokens {max_tokens} (the first is {ids[at]}); lower max_prompt_tokens, raise max_tokens, or drop"
+        )
+    used = np.isin(np.arange(len(prompts)), made.prompt[~alone])
     lost = size - np.array([len(o) for o in cut_options])
     shorter = (lost > 0) & ~alone
     done = Cut(
-        prompts=int((lengths < prompt_size).sum()),
-        prompt_tokens=int((prompt_size - lengths).sum()),
+        prompts=int((lengths < prompt_size)[used].sum()),
+        prompt_tokens=int((prompt_size - lengths)[used].sum()),
         options=int(shorter.sum()),
         option_tokens=int(lost[shorter].sum()),
         dropped=tuple(ids[i] for i in np.flatnonzero(alone)),
