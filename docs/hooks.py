@@ -48,10 +48,28 @@ def command_help() -> str:
     return "\n\n".join(parts)
 
 
+def objectives_list() -> str:
+    """Every objective: what it is, its formula, its source, its axes, what it needs and who else has it."""
+    from llull.objectives.catalog import catalog
+
+    parts = []
+    for kind, title in (("pairs", "On pairs"), ("lists", "On rankings"), ("singles", "On options judged alone")):
+        parts.append(f"### {title}")
+        for row in catalog(kind):
+            axes = "; ".join(f"{axis} {part}" for axis, part in row.axes.items())
+            lines = [f"#### {row.name}", row.summary.replace("**", "^"), f"```text\n{row.formula}\n```"]
+            facts = [f"Source: {row.source}.", f"Axes: {axes}."]
+            facts += [f"Needs: {'; '.join(row.needs)}."] if row.needs else []
+            facts += [f"Elsewhere: {', '.join(f'{k} ({v})' for k, v in row.peers.items())}."] if row.peers else []
+            parts += [*lines, " ".join(facts)]
+    return "\n\n".join(parts)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "formats": formats_table,
     "statistics": statistics_table,
     "commands": command_help,
+    "objectives": objectives_list,
 }
 
 

@@ -10,12 +10,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llull import encoders, evaluate, judgments, models
+    from llull import align, encoders, evaluate, judgments, language, models, objectives
     from llull.judgments import Judgment, Preferences, read, write
 
-__all__ = ["Judgment", "Preferences", "encoders", "evaluate", "judgments", "models", "read", "write"]
+__all__ = [
+    "Judgment",
+    "Preferences",
+    "align",
+    "encoders",
+    "evaluate",
+    "judgments",
+    "language",
+    "models",
+    "objectives",
+    "read",
+    "write",
+]
 
-_ROOMS = ("encoders", "evaluate", "judgments", "models")
+_ROOMS = ("align", "encoders", "evaluate", "judgments", "language", "models", "objectives")
 
 
 def __getattr__(name: str) -> Any:

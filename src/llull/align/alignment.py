@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
-from llull.align.measuring import OptionValues, estimate
+from llull.align.measuring import OptionValues, estimate, estimate_change
 from llull.align.memory import estimate_memory
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
 from llull.align.preparing import Limits, prepare
@@ -42,11 +42,16 @@ class Aligned:
     reference: str
     """What the reference is."""
     folder: Path
+    template: Template
     held_out: Preferences | None = None
+    prompts: tuple[np.ndarray, ...] = ()
+    """Ids of the held-out contexts."""
     before: Mapping[str, Estimate] = field(default_factory=dict)
     """Metrics of the held-out judgments at the start; empty where nothing is held out."""
     after: Mapping[str, Estimate] = field(default_factory=dict)
     """The same for the policy that is kept."""
+    changes: Mapping[str, Estimate] = field(default_factory=dict)
+    """After minus before, judgment by judgment."""
     notes: tuple[str, ...] = ()
     """What was cut and left out."""
 
@@ -148,12 +153,18 @@ def train(
     if keep == "best" and (best := trainer.take_best()) is not None:
         console.print(f"kept the weights after update {best:,}, the best by {settings.best_by}")
     name = against.name + (", as it was before training" if against is policy else "")
-    aligned = Aligned(policy, history, f"{name} ({columns.source[:12]})", folder, measured, notes=notes)
+    aligned = Aligned(policy, history, f"{name} ({columns.source[:12]})", folder, shape, measured, notes=notes)
     if tested is not None and known_tested is not None and start is not None:
         at_start = OptionValues(start.sums.double().numpy(), known_tested.sums.double().numpy(), tested.tokens)
-        both = (at_start, trainer.option_values(tested, known_tested))
-        before, after = (estimate(values, tested.units, tested.prompt) for values in both)
-        aligned = Aligned(policy, history, aligned.reference, folder, measured, before, after, notes)
+        at_end = trainer.option_values(tested, known_tested)
+        before, after = (estimate(values, tested.units, tested.prompt) for values in (at_start, at_end))
+        aligned = replace(
+            aligned,
+            prompts=tested.judged_prompts,
+            before=before,
+            after=after,
+            changes=estimate_change(at_start, at_end, tested.units, tested.prompt),
+        )
     if accelerator.is_main_process:
         save_policy(policy, folder / MODEL)
     return aligned
@@ -178,8 +189,7 @@ def _parts(
 
 def _within(policy: Policy, limits: Limits) -> Limits:
     """Limits that the model's positions allow."""
-    config = policy.model.anatomy.base.config
-    longest = getattr(config.get_text_config(), "max_position_embeddings", None)
+    longest = policy.longest
     if longest is None or (limits.max_tokens is not None and limits.max_tokens <= longest):
         return limits
     return replace(limits, max_tokens=longest)
@@ -209,11 +219,19 @@ class _Columns:
 
     def of(self, policy: Policy, data: TrainingSet) -> KnownValues:
         """A policy's log-probabilities, as it is now, of all options of some data."""
-        trees = data.trees(np.arange(len(data.options)))
+        used = data.used
+        trees = data.trees(used)
         with self.accelerator.main_process_first(), ReferenceCache(self.folder) as cache, self.accelerator.autocast():
             column = reference_column(
                 policy.model, trees, cache, template=self.template, tokens=self.tokens, budget=self.budget
             )
         self.source = column.source
-        tokens = None if column.tokens is None else [torch.from_numpy(each) for each in column.tokens]
-        return KnownValues(torch.from_numpy(column.values).float(), tokens, column.source)
+        # Columns come in the order of the options' numbers; an option that nobody judged has no value.
+        sums = torch.full((len(data.options),), torch.nan)
+        sums[torch.from_numpy(used)] = torch.from_numpy(column.values).float()
+        if column.tokens is None:
+            return KnownValues(sums, None, column.source)
+        tokens = [torch.zeros(0)] * len(data.options)
+        for option, values in zip(used.tolist(), column.tokens, strict=True):
+            tokens[option] = torch.from_numpy(values)
+        return KnownValues(sums, tokens, column.source)

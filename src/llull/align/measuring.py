@@ -70,6 +70,15 @@ def estimate(values: OptionValues, units: Mapping[str, Units], context: np.ndarr
     }
 
 
+def estimate_change(
+    before: OptionValues, after: OptionValues, units: Mapping[str, Units], context: np.ndarray
+) -> dict[str, Estimate]:
+    """By how much the metrics change, judgment by judgment, with intervals; arguments as in `estimate`."""
+    better, _, weight = decided(units[MAIN])
+    first, second = each_pair(before, units), each_pair(after, units)
+    return {name: mean_interval(second[name] - first[name], context[better], weight) for name in first}
+
+
 _SHARES = ("accuracy", "likelihood_accuracy", "longer_preferred")
 
 

@@ -44,6 +44,12 @@ class Policy:
     """Of transformers."""
     name: str
 
+    @property
+    def longest(self) -> int | None:
+        """Tokens that the model has positions for; None if that is not known."""
+        config = self.model.anatomy.base.config
+        return getattr(config.get_text_config(), "max_position_embeddings", None)
+
 
 def load_policy(
     name: str | Path,

@@ -59,6 +59,18 @@ class TrainingSet:
             digest.update(units.options.numpy().tobytes() + units.weight.numpy().tobytes())
         return digest.hexdigest()
 
+    @property
+    def used(self) -> np.ndarray:
+        """int64: the options that some unit names."""
+        named = np.concatenate([units.options.numpy().ravel() for units in self.units.values()])
+        return np.unique(named[named >= 0])
+
+    @property
+    def judged_prompts(self) -> tuple[np.ndarray, ...]:
+        """The prompts whose options were judged."""
+        options = self.units[MAIN].options.numpy()
+        return tuple(self.prompts[at] for at in np.unique(self.prompt[options[options >= 0]]))
+
     def trees(self, wanted: np.ndarray) -> list[PrefixTree]:
         """The wanted options as trees, one for each context, in order of first appearance."""
         members: dict[int, list[int]] = {}

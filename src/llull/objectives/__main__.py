@@ -17,10 +17,11 @@ def listing(words: Sequence[str] | None = None) -> str:
     only.add_argument("--reference", action="store_true", help="only those with a reference")
     chosen = parser.parse_args(words)
     reference = False if chosen.no_reference else True if chosen.reference else None
-    return "\n\n".join(map(_shown, catalog(chosen.kind, reference)))
+    return "\n\n".join(map(shown, catalog(chosen.kind, reference)))
 
 
-def _shown(row: Row) -> str:
+def shown(row: Row) -> str:
+    """A row of the catalog as lines of text."""
     lines = [f"{row.name} ({row.kind}): {row.summary}", *(f"    {line}" for line in row.formula.splitlines())]
     lines.append("  axes: " + "; ".join(f"{axis} {parts}" for axis, parts in row.axes.items()))
     if row.needs:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 import llull.judgments
-from llull.align import Adapter, Aligned, Limits, Training, train
+from llull.align import Adapter, Aligned, Limits, Training, load_policy, train
+from llull.align.alignment import MODEL
+from llull.align.generating import Generated, generate, plain, room_for
 from llull.align.measuring import METRICS
 from llull.errors import InputError
 from llull.evaluate.intervals import Estimate
 from llull.objectives import DPO, Objective
-from llull.objectives.presets import PRESETS
+from llull.objectives.__main__ import shown
+from llull.objectives.axes import Kind
+from llull.objectives.catalog import catalog
 from llull.objectives.references import ReferenceRule
+from llull.report.alignment import AlignmentReport, Sample, write_alignment_report
+from llull.runs.content import reproduction
 from llull.runs.data import print_reading
 from llull.runs.folder import METRICS as SUMMARY
-from llull.runs.folder import REJECTS, RunFolder
+from llull.runs.folder import REJECTS, REPORT, RunFolder
 
 
 def align(
@@ -32,6 +38,8 @@ def align(
     held_out: float = 0.1,
     limits: Limits = Limits(),
     system: str | None = None,
+    samples: int = 32,
+    sample_tokens: int = 96,
     rating: str | None = None,
     group: str | None = None,
     out: str = "runs/align",
@@ -53,6 +61,8 @@ def align(
         held_out: share of the contexts to measure on.
         limits: of tokens, and what is done beyond them.
         system: a system message for contexts that have none.
+        samples: held-out contexts on which answers are drawn before and after; 0 for none.
+        sample_tokens: most tokens of such an answer.
         rating: for data that rates instead of ranking: the aspect that counts.
         group: a group of the annotators, a column or a tag, for objectives that treat groups apart.
         out: folder of the run.
@@ -89,9 +99,69 @@ def align(
     )
     if aligned.before:
         console.print(metrics_table(aligned))
-    folder.write_json(SUMMARY, summary(aligned))
-    console.print(f"wrote the model to {folder.path / 'model'}")
+    generated = compare_generation(aligned, reference or policy, samples, sample_tokens, training, console)
+    folder.write_json(SUMMARY, summary(aligned, generated))
+    path = write_alignment_report(folder.path / REPORT, report_of(aligned, chosen, policy, training, generated, folder))
+    console.print(f"wrote {path}, {folder.path / SUMMARY} and the model in {folder.path / MODEL}")
     return folder
+
+
+Pair = tuple[Generated, Generated]
+
+
+def compare_generation(
+    aligned: Aligned, reference: str, samples: int, tokens: int, training: Training, console: Console
+) -> Pair | None:
+    """Samples on held-out contexts by the reference and by the aligned policy; None where none are wanted."""
+    prompts = list(aligned.prompts)
+    settings = plain(1, tokens, training.seed)
+    prompts = room_for(prompts, aligned.policy.longest, settings)[:samples]
+    if not prompts:
+        return None
+    start = load_policy(reference)
+    with console.status("drawing samples"):
+        before, after = (generate(one, start, prompts, settings, aligned.template) for one in (start, aligned.policy))
+    console.print(generation_table(before, after))
+    return before, after
+
+
+def report_of(
+    aligned: Aligned, objective: Objective, policy: str, training: Training, generated: Pair | None, folder: RunFolder
+) -> AlignmentReport:
+    """What the page of the run shows."""
+    sampled: list[Sample] = []
+    measured = {}
+    if generated is not None:
+        before, after = generated
+        for first, second in list(zip(before.samples, after.samples, strict=True))[:_SHOWN_SAMPLES]:
+            context = aligned.policy.tokenizer.decode(before.prompts[first.prompt], skip_special_tokens=True)
+            sampled.append(Sample(context, first.text, second.text))
+        ends = after.estimates()
+        measured = {name: (estimate, ends[name]) for name, estimate in before.estimates().items()}
+    return AlignmentReport(
+        title=f"Alignment: {folder.path.name}",
+        policy=policy,
+        objective=type(objective).__name__,
+        formula=objective.formula(),
+        source=objective.source,
+        reference=aligned.reference,
+        before=aligned.before,
+        after=aligned.after,
+        changes=aligned.changes,
+        meanings=METRICS,
+        updates=aligned.history.updates,
+        evaluations=aligned.history.evaluations,
+        best=aligned.history.best,
+        stopped=aligned.history.stopped,
+        samples=sampled,
+        generation=measured,
+        notes=aligned.notes,
+        settings={name: str(value) for name, value in asdict(training).items() if value is not None},
+        reproduction=reproduction(folder),
+    )
+
+
+_SHOWN_SAMPLES = 8
 
 
 def metrics_table(aligned: Aligned) -> Table:
@@ -105,11 +175,27 @@ def metrics_table(aligned: Aligned) -> Table:
     return table
 
 
-def summary(aligned: Aligned) -> dict[str, Any]:
+def generation_table(before: Generated, after: Generated) -> Table:
+    """What was measured on samples, before and after."""
+    table = Table(title=f"on {len(before.samples):,} samples, with 95% intervals", title_justify="left")
+    for name in ("", "before", "after"):
+        table.add_column(name, justify="left" if not name else "right")
+    ends = after.estimates()
+    for name, found in before.estimates().items():
+        table.add_row(name, _shown(found), _shown(ends[name]))
+    return table
+
+
+def summary(aligned: Aligned, generated: Pair | None) -> dict[str, Any]:
     """What `metrics.json` of a run holds."""
+    drawn = {} if generated is None else dict(zip(("before", "after"), generated, strict=True))
     return {
+        "generation": {
+            when: {name: found.to_dict() for name, found in each.estimates().items()} for when, each in drawn.items()
+        },
         "before": {name: found.to_dict() for name, found in aligned.before.items()},
         "after": {name: found.to_dict() for name, found in aligned.after.items()},
+        "change": {name: found.to_dict() for name, found in aligned.changes.items()},
         "meanings": dict(METRICS),
         "best_update": aligned.history.best,
         "stopped": aligned.history.stopped,
@@ -119,23 +205,18 @@ def summary(aligned: Aligned) -> dict[str, Any]:
     }
 
 
-def objectives(name: str | None = None, kind: str | None = None) -> None:
+def objectives(name: str | None = None, kind: Kind | None = None, reference: bool | None = None) -> None:
     """List the objectives that a model can be aligned by, with the formula that each computes.
 
     Args:
         name: only the one of this name.
         kind: only those that read pairs, lists or singles.
+        reference: only those that compare with a reference, or only those that do not.
     """
-    console = Console()
-    for each, preset in sorted(PRESETS.items()):
-        made = cast(Any, preset)()
-        if (kind and made.kind != kind) or (name and each.lower() != name.lower()):
-            continue
-        said = (preset.__doc__ or "").strip().splitlines()[0]
-        console.print(f"[bold]{each}[/bold] ({made.kind}) {said}", highlight=False)
-        console.print(f"  {preset.source}", style="dim", highlight=False)
-        for line in made.formula().splitlines():
-            console.print(f"  {line}", markup=False, highlight=False)
+    rows = [row for row in catalog(kind, reference) if name is None or row.name.lower() == name.lower()]
+    if not rows:
+        raise InputError(f"there is no such objective as {name}; llull objectives lists all of them")
+    print("\n\n".join(shown(row) for row in rows))
 
 
 def _shown(found: Estimate) -> str:
