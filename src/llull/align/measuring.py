@@ -85,17 +85,20 @@ _SHARES = ("accuracy", "likelihood_accuracy", "longer_preferred")
 def each_pair(values: OptionValues, units: Mapping[str, Units]) -> dict[str, np.ndarray]:
     """What the metrics are means of: float64 [pairs] of `decided`; NaN where a pair says nothing."""
     better, worse, _ = decided(units[MAIN])
+    # Sums of float32 numbers differ in their last digits with what else was in the row; that is no preference.
+    noise = 1e-6 * (np.abs(values.policy) + np.abs(values.reference))
     reward, per_token = values.reward, values.policy / np.maximum(values.length, 1)
     gap = reward[better] - reward[worse]
+    clear = np.where(np.abs(gap) > noise[better] + noise[worse], gap, 0.0)
     longer = np.sign(values.length[better] - values.length[worse])
     return {
-        "accuracy": _wins(gap),
+        "accuracy": _wins(clear),
         "likelihood_accuracy": _wins(per_token[better] - per_token[worse]),
         "margin": gap,
         "chosen_drift": reward[better],
         "rejected_drift": reward[worse],
         "chosen_log_prob": per_token[better],
-        "longer_preferred": np.where(longer == 0, np.nan, _wins(gap * longer)),
+        "longer_preferred": np.where(longer == 0, np.nan, _wins(clear * longer)),
     }
 
 
