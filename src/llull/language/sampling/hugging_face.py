@@ -130,4 +130,5 @@ def _batches(requests: Sequence[Request], size: int) -> Iterator[list[list[int]]
             batch, held = [], 0
         batch.append(samples)
         held += len(samples)
-    yield batch
+    if batch:
+        yield batch

@@ -1,0 +1,277 @@
+"""Samples from a server that is busy, slow, broken, or in good health."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from interrupted_sampling import PROMPTS, SETTINGS
+from scripted_server import ScriptedServer, serving
+from small_tokenizers import byte_level
+
+from llull.errors import InputError
+from llull.language.sampling import Retry, Sample, SampleCache, ServerSampler, Settings
+from llull.language.sampling.posting import Poster
+from llull.language.templates import Template
+
+QUICK = Retry(times=3, wait=0.01, longest=0.05)
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with serving() as made:
+        yield made
+
+
+def sampler(server: ScriptedServer, **options: Any) -> ServerSampler:
+    return ServerSampler(server.url, "m", **{"retry": QUICK, **options})
+
+
+def texts(samples: list[list[Sample]]) -> list[list[str]]:
+    return [[sample.text for sample in of_prompt] for of_prompt in samples]
+
+
+def test_answers_are_in_order_however_they_come(server: ScriptedServer) -> None:
+    server.pause = 0.02
+    seen: list[tuple[int, int]] = []
+    found = sampler(server, concurrency=4).sample(PROMPTS, SETTINGS, progress=lambda *said: seen.append(said))
+    for at, of_prompt in enumerate(found):
+        assert [(sample.prompt, sample.number) for sample in of_prompt] == [(at, 0), (at, 1)]
+        assert all(f"question {at} with" in sample.text for sample in of_prompt)
+    assert 1 < server.most_at_once <= 4
+    assert [done for done, _ in seen] == list(range(21))
+    assert {total for _, total in seen} == {20}
+
+
+def test_each_sample_has_a_seed_of_its_own_wherever_it_is_asked_for(server: ScriptedServer) -> None:
+    found = texts(sampler(server).sample(PROMPTS, SETTINGS))
+    assert len({request["seed"] for request in server.requests}) == 20
+    assert texts(sampler(server, concurrency=1).sample(PROMPTS[::-1], SETTINGS))[::-1] == found
+    assert texts(sampler(server).sample(PROMPTS[3:4], SETTINGS)) == found[3:4]
+    twice = texts(sampler(server).sample([PROMPTS[3], PROMPTS[3]], SETTINGS))
+    assert twice[0] == found[3]
+    assert not set(twice[0]) & set(twice[1])
+
+
+def test_what_is_asked_for_is_sent(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "secret")
+    asked = Settings(1, 7, 0.5, 0.9, 3, 0.1, ("\n", "END"), seed=4)
+    made = sampler(server, key_variable="SOME_KEY", extra={"chat_template_kwargs": {"enable_thinking": False}})
+    made.sample(PROMPTS[:1], asked)
+    (request,), (headers,) = server.requests, server.headers
+    expected = {"model": "m", "max_tokens": 7, "temperature": 0.5, "top_p": 0.9, "top_k": 3, "min_p": 0.1}
+    assert {name: request[name] for name in expected} == expected
+    assert (request["stop"], request["n"], request["logprobs"]) == (["\n", "END"], 1, True)
+    assert request["chat_template_kwargs"] == {"enable_thinking": False}
+    assert (request["path"], request["messages"]) == ("/v1/chat/completions", PROMPTS[0])
+    assert headers["Authorization"] == "Bearer secret"
+    sampler(server).sample(PROMPTS[:1], Settings(log_probs=False))
+    assert not {"top_k", "min_p", "stop", "logprobs"} & set(server.requests[1])
+    assert "Authorization" not in server.headers[1]
+
+
+def test_ids_go_to_completions(server: ScriptedServer) -> None:
+    ids = np.array([5, 6, 7])
+    ((sample,),) = sampler(server).sample([ids], Settings())
+    assert (server.requests[0]["path"], server.requests[0]["prompt"]) == ("/v1/completions", [5, 6, 7])
+    words = len(sample.text.split())
+    np.testing.assert_array_equal(sample.model_log_probs, -0.5 * (np.arange(words) + 1))
+    template = Template(byte_level())
+    sampler(server, template=template).sample(PROMPTS[:1], Settings())
+    assert server.requests[1]["path"] == "/v1/completions"
+    assert template.tokenizer.decode(server.requests[1]["prompt"]) == "question 0"
+
+
+def test_log_probabilities_are_of_the_distribution_they_are_said_to_be_of(server: ScriptedServer) -> None:
+    def kinds(settings: Settings, **options: Any) -> tuple[bool, bool]:
+        ((sample,),) = sampler(server, **options).sample(PROMPTS[:1], settings)
+        return sample.model_log_probs is not None, sample.sampling_log_probs is not None
+
+    assert kinds(Settings()) == (True, True)
+    assert kinds(Settings(temperature=0.5)) == (True, False)
+    assert kinds(Settings(temperature=0.5), log_probs_of="sampling") == (False, True)
+    assert kinds(Settings(log_probs=False)) == (False, False)
+    ((sample,),) = sampler(server).sample(PROMPTS[:1], Settings(temperature=0))
+    assert sample.sampling_log_probs is not None
+    assert not sample.sampling_log_probs.any()
+
+
+def test_several_choices_of_one_request_and_too_few_of_them(server: ScriptedServer) -> None:
+    server.faults = ["few 1", "reversed"]
+    made = sampler(server, choices=4, concurrency=1)
+    (samples,) = made.sample(PROMPTS[:1], Settings(n=6))
+    # One of four came; the other three were asked for again, then the last two.
+    assert [request["n"] for request in server.requests] == [4, 3, 2]
+    assert [sample.text.rsplit(" ", 1)[1] for sample in samples] == ["0", "0", "1", "2", "0", "1"]
+    assert len({request["seed"] for request in server.requests}) == 3
+    assert len({sample.text for sample in samples}) == 6
+
+
+@pytest.mark.parametrize(
+    "fault", ["429", "500", "503 0", "408", "garbled", "empty", "hangup", "slow 5", "finish null", "finish abort"]
+)
+def test_what_may_pass_is_tried_again(server: ScriptedServer, fault: str) -> None:
+    expected = texts(sampler(server).sample(PROMPTS[:2], SETTINGS))
+    server.requests.clear()
+    server.faults = [fault, "ok", fault, fault]
+    found = sampler(server, timeout=1.0 if "slow" in fault else 30.0, concurrency=2).sample(PROMPTS[:2], SETTINGS)
+    assert texts(found) == expected
+    # A machine may be so busy that a request in good health is slow too.
+    assert len(server.requests) == 7 or ("slow" in fault and len(server.requests) > 7)
+
+
+def test_the_server_s_own_wish_to_wait_is_granted(server: ScriptedServer) -> None:
+    server.faults = ["429 0.3"]
+    sampler(server).sample(PROMPTS[:1], Settings())
+    assert server.times[1] - server.times[0] >= 0.3
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    server.faults = [f"503 {later}"]
+    sampler(server).sample(PROMPTS[:1], Settings())
+    # Dates have whole seconds.
+    assert server.times[3] - server.times[2] >= 0.7
+
+
+def test_waits_double_up_to_a_limit_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    poster = Poster("http://127.0.0.1:9", retry=Retry(6, 1.0, 10.0))
+    waits: list[float] = []
+    monkeypatch.setattr(poster.stop, "wait", lambda wait: waits.append(wait) is not None)
+    for attempt in list(range(6)) * 50:
+        poster._pause(attempt, None)
+    found = np.array(waits).reshape(50, 6)
+    middle = np.array([1, 2, 4, 8, 10, 10])
+    assert ((found >= middle / 2) & (found <= middle * 1.5)).all()
+    assert (found.std(0) > middle / 10).all()
+
+
+def test_a_refusal_is_final_and_said_in_one_line_without_the_key(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_KEY", "secret")
+    for status in (400, 401, 404, 422):
+        server.requests.clear()
+        server.faults = [str(status)]
+        with pytest.raises(InputError, match=rf"the server refuses \({status}\): no: Bearer \(key\)$") as raised:
+            sampler(server, key_variable="SOME_KEY").sample(PROMPTS[:1], Settings())
+        assert "secret" not in str(raised.value)
+        assert len(server.requests) == 1
+
+
+def test_a_redirect_is_not_followed(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "secret")
+    with serving() as other:
+        server.faults = [f"redirect {other.url}/v1/chat/completions"]
+        with pytest.raises(InputError, match=r"the server refuses \(307\)"):
+            sampler(server, key_variable="SOME_KEY").sample(PROMPTS[:1], Settings())
+        assert not other.requests
+
+
+def test_trying_ends_and_what_came_is_kept(server: ScriptedServer, tmp_path: Path) -> None:
+    with SampleCache(tmp_path) as cache:
+        made = sampler(server, concurrency=1, cache=cache)
+        server.faults = ["ok", "ok", "ok", *["500"] * 100]
+        with pytest.raises(InputError, match=r"no answer in 4 tries; at the last the server answered 500: no: None"):
+            made.sample(PROMPTS, SETTINGS)
+        assert cache.count(made.source) == 3
+        assert len(server.requests) == 7
+        server.faults = []
+        found = made.sample(PROMPTS, SETTINGS)
+        assert len(server.requests) == 7 + 17
+        assert texts(found) == texts(sampler(server).sample(PROMPTS, SETTINGS))
+
+
+def test_after_a_refusal_others_under_way_are_kept(server: ScriptedServer, tmp_path: Path) -> None:
+    with SampleCache(tmp_path) as cache:
+        made = sampler(server, concurrency=3, cache=cache)
+        server.faults = ["slow 0.3", "slow 0.3", "refuse_the_last_of 3"]
+        with pytest.raises(InputError, match="refuses"):
+            made.sample(PROMPTS, SETTINGS)
+        assert cache.count(made.source) == 2
+        assert len(server.requests) == 3
+
+
+def test_no_server_is_an_error_in_one_line(server: ScriptedServer) -> None:
+    made = ServerSampler("http://127.0.0.1:9", "m", retry=Retry(1, 0.01))
+    with pytest.raises(InputError, match=r"127.0.0.1:9/v1/chat/completions: no answer in 2 tries; .* not be reached"):
+        made.sample(PROMPTS[:1], Settings())
+
+
+def test_what_a_filter_withheld_is_told_apart(server: ScriptedServer, tmp_path: Path) -> None:
+    with SampleCache(tmp_path) as cache:
+        server.faults = ["finish content_filter", "finish length"]
+        made = sampler(server, concurrency=1, cache=cache)
+        (samples,) = made.sample(PROMPTS[:1], Settings(n=2))
+        assert [sample.finish for sample in samples] == ["filtered", "length"]
+        (again,) = made.sample(PROMPTS[:1], Settings(n=2))
+        assert [sample.finish for sample in again] == ["filtered", "length"]
+    assert len(server.requests) == 2
+
+
+def test_a_server_without_log_probabilities_is_an_error_where_they_are_wanted(server: ScriptedServer) -> None:
+    server.faults = ["silent"]
+    with pytest.raises(InputError, match=r"gives no log-probabilities for m; ask for none \(log_probs=False\)"):
+        sampler(server).sample(PROMPTS[:1], Settings())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"url": "localhost:8000"}, "give an address such as"),
+        ({"url": "file:///etc/passwd"}, "give an address such as"),
+        ({"concurrency": 0}, "at least 1 of each"),
+        ({"choices": 0}, "at least 1 of each"),
+        ({"key_variable": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is to hold the server's key, and is not set"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ServerSampler(**{"url": "http://localhost", "model": "m", **options})
+
+
+def test_addresses_get_the_usual_path_only_without_one() -> None:
+    assert Poster("http://h:1").url == Poster("http://h:1/").url == Poster("http://h:1/v1/").url == "http://h:1/v1"
+    assert Poster("https://h/api/v2").url == "https://h/api/v2"
+
+
+def test_an_empty_prompt_is_refused(server: ScriptedServer) -> None:
+    with pytest.raises(InputError, match="prompt 0: give messages"):
+        sampler(server).sample([[]], Settings())
+
+
+def test_a_killed_run_goes_on_where_it_was(server: ScriptedServer, tmp_path: Path) -> None:
+    server.answers_before_it_hangs = 7
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, str(Path(__file__).parent / "interrupted_sampling.py"), server.url, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        # It has stored the seventh sample when it says so, and then waits for the eighth.
+        said = [int(process.stdout.readline()) for _ in range(8)]
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 8 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    finally:
+        process.kill()
+        process.stdout.close()
+    assert said == list(range(8))
+    server.released.set()
+    server.answers_before_it_hangs = None
+    asked = len(server.requests)
+    with SampleCache(tmp_path) as cache:
+        made = sampler(server, cache=cache)
+        assert cache.count(made.source) == 7
+        found = made.sample(PROMPTS, SETTINGS)
+    assert asked == 8
+    assert len(server.requests) == asked + 13
+    assert texts(found) == texts(sampler(server).sample(PROMPTS, SETTINGS))
