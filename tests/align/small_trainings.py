@@ -110,11 +110,12 @@ def make_trainer(
     name: str, folder: Path, *, model: LanguageModel | None = None, dtype: torch.dtype = torch.float32, **options: Any
 ) -> Trainer:
     """A trainer of a family's objective; ``options`` are those of `Training`, or arguments of `Trainer`."""
-    objective = FAMILIES[name]()
-    data = make_data(objective.kind)
+    beside = ("accelerator", "data", "held_out", "identity", "objective", "reference", "starts_at_reference")
+    arguments = {key: options.pop(key) for key in beside if key in options}
+    objective = arguments.pop("objective", None) or FAMILIES[name]()
+    data = arguments.pop("data", None) or make_data(objective.kind)
     model = model or make_model(dtype=dtype)
     teaching = Teaching([make_model(dtype=dtype)]) if objective.needs.divergence else None
-    arguments = {key: options.pop(key) for key in ("accelerator", "held_out", "reference") if key in options}
     settings = Training(
         **{
             "batch_size": 8,

@@ -66,8 +66,12 @@ class Checkpoints:
         """The number of updates of the newest whole checkpoint, or None."""
         return max(self._finished(), default=None)
 
-    def load(self, update: int, module: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Put a checkpoint back; returns its facts and the tensors beside.
+    def facts(self, update: int) -> dict[str, Any]:
+        """The facts of a checkpoint."""
+        return json.loads((self.path / str(update) / "state.json").read_text())["facts"]
+
+    def load(self, update: int, module: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+        """Put a checkpoint back; returns the tensors beside.
 
         Raises:
             InputError: if it is of another model or objective.
@@ -92,7 +96,7 @@ class Checkpoints:
             optim_state_dict=state["optimizer"],
             options=StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True, strict=False),
         )
-        return content["facts"], state["beside"]
+        return state["beside"]
 
     def clear(self) -> None:
         """Remove all checkpoints."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from llull.align.step import Known, option_sums
 from llull.language.model import LanguageModel
@@ -57,7 +58,8 @@ class LiveReference:
         if not self.rule.due(update):
             return
         for mine, theirs in zip(self.model.parameters(), policy.parameters(), strict=True):
-            mine.lerp_(theirs.to(mine), self.rule.share)
+            whole = theirs.full_tensor() if isinstance(theirs, DTensor) else theirs
+            mine.lerp_(whole.to(mine), self.rule.share)
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold: the weights, where they move."""

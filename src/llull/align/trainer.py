@@ -132,6 +132,8 @@ class Trainer:
         with flushed_denormals(self.accelerator.device), Progress(self.console, self.updates, first) as progress:
             if first == 0:
                 self._evaluate(0)
+            if self.history.stopped:
+                return self.history
             for window in windows(self.data, settings.batch_size, settings.epochs, settings.seed, first):
                 done = window.number + 1
                 figures = self._update(window)
@@ -233,7 +235,8 @@ class Trainer:
 
     def _known(self, batch: MicroBatch) -> Known:
         device, at = self.accelerator.device, batch.packed.options
-        known = Known() if self.reference is None else self.reference.of(batch.packed, self.needs, device)
+        with self.accelerator.autocast():
+            known = Known() if self.reference is None else self.reference.of(batch.packed, self.needs, device)
         return replace(known, columns={name: v[at].to(device) for name, v in self.data.columns.items()})
 
     def _forward(self, batch: MicroBatch, known: Known, ask: Ask) -> object:
@@ -297,14 +300,15 @@ class Trainer:
             if self.accelerator.is_main_process:
                 metrics.unlink(missing_ok=True)
             return 0
-        facts, beside = self.checkpoints.load(newest, self.step, self.optimizer)
-        if isinstance(self.reference, LiveReference):
-            self.reference.put_back(beside)
+        facts = self.checkpoints.facts(newest)
         if facts["identity"] != self.identity:
             raise InputError(
                 f"{self.checkpoints.path} is of a training with other data, model, objective or settings; name another "
                 "folder with --out, or remove this one"
             )
+        beside = self.checkpoints.load(newest, self.step, self.optimizer)
+        if isinstance(self.reference, LiveReference):
+            self.reference.put_back(beside)
         self.history = History(**facts["history"])
         if self.accelerator.is_main_process:
             # Lines of updates after the checkpoint will be written again.

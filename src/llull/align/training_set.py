@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
@@ -43,7 +44,7 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.units[MAIN])
 
-    @property
+    @cached_property
     def tokens(self) -> np.ndarray:
         """int64 [n]: scored tokens of each option."""
         pairs = zip(self.options, self.scored, strict=True)
@@ -51,12 +52,22 @@ class TrainingSet:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change when any token or judgment does."""
+        """Sixteen hexadecimal digits that change when any token, judgment or known number does."""
         digest = blake2b(digest_size=8)
+
+        def take(what: str, array: np.ndarray) -> None:
+            digest.update(f"{what} {array.shape}".encode() + array.tobytes())
+
         for ids in (*self.prompts, *self.options, self.prompt):
-            digest.update(len(ids).to_bytes(8, "little") + ids.tobytes())
-        for units in self.units.values():
-            digest.update(units.options.numpy().tobytes() + units.weight.numpy().tobytes())
+            take("ids", ids)
+        for place, mask in enumerate(self.scored):
+            if mask is not None:
+                take(f"scored {place}", mask)
+        for name, units in self.units.items():
+            for column in fields(units):
+                take(f"{name} {column.name}", getattr(units, column.name).numpy())
+        for name, values in (*self.beside.items(), *self.columns.items()):
+            take(name, values.numpy())
         return digest.hexdigest()
 
     @property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from torch import Tensor
 
 from llull.align.training_set import TrainingSet
 from llull.language.packing import Layout, Packed, pack
@@ -93,36 +95,28 @@ def micro_batches(
         data: the training set.
         window: its judgments.
         budget: tokens of a micro-batch; what belongs together and is longer makes a batch of its own.
-        layout: of the language model: what is counted.
+        layout: of the language model: whether tokens of trees are counted, or of padded rows, one for each option.
         share: of the micro-batches, every ``of``-th is made.
     """
     atoms, belongs = _atoms(data, window)
-    sizes = np.array([_cost(data, options, layout) for options in atoms], np.int64)
-    bins = _bins(sizes, budget)
-    rounds = -(-len(bins) // share.of)
-    for turn in range(rounds):
-        at = turn * share.of + share.rank
-        if at < len(bins):
-            yield _micro_batch(data, window, atoms, belongs, bins[at])
-            continue
-        batch = _micro_batch(data, window, atoms, belongs, [int(np.argmin(sizes))])
-        nothing = {name: units.select(torch.arange(0)) for name, units in batch.units.items()}
-        yield replace(batch, units=nothing, idle=True)
-
-
-def _micro_batch(
-    data: TrainingSet, window: Window, atoms: list[np.ndarray], belongs: dict[str, np.ndarray], members: list[int]
-) -> MicroBatch:
-    trees = data.trees(np.concatenate([atoms[i] for i in members]))
-    (packed,) = pack(trees, sum(len(tree) for tree in trees))
+    costs = [_costs(data, options) for options in atoms]
+    bins = _filled(np.array([c.tree for c in costs]), budget) if layout == "tree" else _runs(costs, budget)
+    parts = {name: _grouped(belongs[name], bins, len(atoms)) for name in window.units}
+    smallest = [min(range(len(atoms)), key=lambda i: costs[i].tree)]
     number = torch.full((len(data.options),), -1)
-    number[packed.options] = torch.arange(len(packed.options))
-    chosen = np.isin(np.arange(len(atoms)), members)
-    units = {
-        name: units.select(torch.from_numpy(chosen[belongs[name]])).renumbered(number)
-        for name, units in window.units.items()
-    }
-    return MicroBatch(packed, units)
+    for first in range(0, len(bins), share.of):
+        at = first + share.rank
+        idle = at >= len(bins)
+        options = np.concatenate([atoms[i] for i in (smallest if idle else bins[at])])
+        trees = data.trees(options)
+        (packed,) = pack(trees, sum(len(tree) for tree in trees))
+        # What earlier micro-batches left here is not read: no unit names options of another.
+        number[packed.options] = torch.arange(len(packed.options))
+        units = {
+            name: units.select(torch.arange(0) if idle else parts[name][at]).renumbered(number)
+            for name, units in window.units.items()
+        }
+        yield MicroBatch(packed, units, idle)
 
 
 def _order(data: TrainingSet, seed: int, epoch: int) -> np.ndarray:
@@ -167,25 +161,61 @@ def _atoms(data: TrainingSet, window: Window) -> tuple[list[np.ndarray], dict[st
     return atoms, belongs
 
 
-def _cost(data: TrainingSet, options: np.ndarray, layout: Layout) -> int:
-    """What a set of options costs: its contexts once, or once for each option."""
-    own = sum(len(data.options[i]) for i in options.tolist())
-    prompts = data.prompt[options]
-    counted = np.unique(prompts) if layout == "tree" else prompts
-    return own + sum(len(data.prompts[i]) for i in counted.tolist())
+@dataclass(frozen=True)
+class _Costs:
+    """What a set of options costs."""
+
+    tree: int
+    """Tokens, each context counted once."""
+    rows: int
+    """Options."""
+    longest: int
+    """Tokens of the longest option with its context."""
 
 
-def _bins(sizes: np.ndarray, budget: int) -> list[list[int]]:
-    """First-fit decreasing."""
+def _costs(data: TrainingSet, options: np.ndarray) -> _Costs:
+    own = [len(data.options[i]) for i in options.tolist()]
+    before = {prompt: len(data.prompts[prompt]) for prompt in data.prompt[options].tolist()}
+    longest = max(before[p] + n for p, n in zip(data.prompt[options].tolist(), own, strict=True))
+    return _Costs(sum(own) + sum(before.values()), len(own), longest)
+
+
+def _filled(sizes: np.ndarray, budget: int) -> list[list[int]]:
+    """Best-fit decreasing: each into the fullest bin that takes it."""
     bins: list[list[int]] = []
-    room: list[int] = []
+    room: list[tuple[int, int]] = []
     for i in np.argsort(-sizes, kind="stable").tolist():
-        for at, left in enumerate(room):
-            if sizes[i] <= left:
-                bins[at].append(i)
-                room[at] -= int(sizes[i])
-                break
+        size = int(sizes[i])
+        at = bisect_left(room, (size, -1))
+        if at == len(room):
+            bins.append([])
+            left, which = budget, len(bins) - 1
         else:
-            bins.append([i])
-            room.append(budget - int(sizes[i]))
+            left, which = room.pop(at)
+        bins[which].append(i)
+        if left > size:
+            insort(room, (left - size, which))
     return bins
+
+
+def _runs(costs: list[_Costs], budget: int) -> list[list[int]]:
+    """For rows that are padded to the longest: runs of falling length."""
+    runs: list[list[int]] = []
+    rows = width = 0
+    for i in sorted(range(len(costs)), key=lambda i: -costs[i].longest):
+        if not runs or (rows + costs[i].rows) * width > budget:
+            runs.append([])
+            rows, width = 0, costs[i].longest
+        runs[-1].append(i)
+        rows += costs[i].rows
+    return runs
+
+
+def _grouped(belongs: np.ndarray, bins: list[list[int]], atoms: int) -> list[Tensor]:
+    """For each bin, int64: the units whose atom is in it, in their own order."""
+    bin_of = np.empty(atoms, np.int64)
+    for which, members in enumerate(bins):
+        bin_of[members] = which
+    where = bin_of[belongs]
+    order = np.argsort(where, kind="stable")
+    return [torch.from_numpy(part) for part in np.split(order, np.searchsorted(where[order], np.arange(1, len(bins))))]

@@ -108,9 +108,8 @@ class Units:
 
     def renumbered(self, number: Tensor) -> Self:
         """The same units over options numbered otherwise: option i becomes ``number[i]``; -1 stays."""
-        # The last entry is what -1 finds.
-        number = torch.cat([number, number.new_full((1,), -1)])
-        return replace(self, **{name: number[getattr(self, name)] for name in self.names})
+        sides = {name: getattr(self, name) for name in self.names}
+        return replace(self, **{n: torch.where(i < 0, -1, number[i.clamp(min=0)]) for n, i in sides.items()})
 
     def to(self, device: torch.device) -> Self:
         """The same units on a device."""
