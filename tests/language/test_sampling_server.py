@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from interrupted_sampling import PROMPTS, SETTINGS
 from scripted_server import ScriptedServer, serving
 from small_tokenizers import byte_level
 
+from llull.cli import main
 from llull.errors import InputError
 from llull.language.sampling import Retry, Sample, SampleCache, ServerSampler, Settings
 from llull.language.sampling.posting import Poster
@@ -245,6 +247,24 @@ def test_addresses_get_the_usual_path_only_without_one() -> None:
 def test_an_empty_prompt_is_refused(server: ScriptedServer) -> None:
     with pytest.raises(InputError, match="prompt 0: give messages"):
         sampler(server).sample([[]], Settings())
+
+
+def test_the_command_asks_a_server(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLULL_CACHE", str(tmp_path / "cache"))
+    prompts, out = tmp_path / "prompts.txt", tmp_path / "samples.jsonl"
+    prompts.write_text("first\nsecond\n", encoding="utf-8")
+    words = ["--server", server.url, "--model", "m", "--n", "2", "--system", "Be brief.", "--out", str(out)]
+    assert main(["sample", str(prompts), *words]) == 0
+    made = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    for row, said in zip(made, ["first", "second"], strict=True):
+        assert row["context"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": said}]
+        assert row["source"] == "m"
+        assert [f"answer to {said} with" in sample["text"] for sample in row["samples"]] == [True, True]
+    server.faults = ["400"]
+    assert main(["sample", str(prompts), *words, "--seed", "1"]) == 1
+    assert "the server refuses (400)" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_where_it_was(server: ScriptedServer, tmp_path: Path) -> None:
