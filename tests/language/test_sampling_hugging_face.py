@@ -85,9 +85,10 @@ def test_pretrained_models_decode_what_transformers_decodes(folder: str, shared_
     model, tokenizer = AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
     texts = ["Once upon a time, there was a little girl", "Tom had a dog.", "One day,"]
     contexts = [[{"role": "user", "content": text}] for text in texts]
-    found = HuggingFaceSampler(LanguageModel(model), Template(tokenizer)).sample(
-        contexts, Settings(max_tokens=120, temperature=0)
-    )
+    scorer = LanguageModel(model)
+    # From here on its attention takes trees too.
+    assert scorer.layout == "tree"
+    found = HuggingFaceSampler(scorer, Template(tokenizer)).sample(contexts, Settings(max_tokens=120, temperature=0))
     for text, (sample,) in zip(texts, found, strict=True):
         ids = tokenizer(text, return_tensors="pt")["input_ids"]
         expected = model.eval().generate(ids, do_sample=False, max_new_tokens=120)

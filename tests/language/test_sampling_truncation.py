@@ -31,16 +31,17 @@ def random_log_probs(rows: int, vocabulary: int, seed: int, scale: float = 2.0) 
 
 @given(
     seed=st.integers(0, 1000),
+    vocabulary=st.sampled_from([2, 50, 600]),
     temperature=st.floats(0.2, 3),
-    top_k=st.none() | st.integers(1, 60),
+    top_k=st.none() | st.integers(1, 40),
     top_p=st.floats(0.05, 1),
     min_p=st.floats(0, 0.9),
 )
 @trials(max_examples=60, deadline=None)
 def test_it_is_the_distribution_that_transformers_samples(
-    seed: int, temperature: float, top_k: int | None, top_p: float, min_p: float
+    seed: int, vocabulary: int, temperature: float, top_k: int | None, top_p: float, min_p: float
 ) -> None:
-    log_probs = random_log_probs(3, 50, seed)
+    log_probs = random_log_probs(3, vocabulary, seed)
     found = sampling_log_probs(log_probs, Settings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p))
     scores = TemperatureLogitsWarper(temperature)(None, log_probs)
     scores = scores if top_k is None else TopKLogitsWarper(top_k)(None, scores)
@@ -61,7 +62,8 @@ def test_the_smallest_share_keeps_one_token_and_extreme_logits_stay_finite() -> 
     log_probs = model_log_probs(torch.tensor([[1e4, -1e4, 0.0], [3.0, 3.0, 3.0]], dtype=torch.bfloat16))
     assert log_probs.dtype == torch.float32
     found = sampling_log_probs(log_probs, Settings(top_p=1e-9))
-    assert torch.isfinite(found).sum(-1).tolist() == [1, 1]
+    # Which of equally probable tokens comes first is no matter of chance: all of them are kept.
+    assert torch.isfinite(found).sum(-1).tolist() == [1, 3]
     cold = sampling_log_probs(log_probs, Settings(temperature=1e-3, min_p=0.5))
     assert torch.isfinite(cold).sum(-1).tolist() == [1, 3]
     assert not torch.isnan(cold).any()

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from llull.language.sampling.sampler import Settings
 
+_OFTEN_ENOUGH = 128
+"""So many most probable tokens mostly have the share that is asked for; they are found faster than all are sorted."""
+
 
 def model_log_probs(logits: Tensor) -> Tensor:
     """The model's own distribution at temperature 1, in at least float32.
@@ -27,7 +30,8 @@ def sampling_log_probs(log_probs: Tensor, settings: Settings) -> Tensor:
 
     Args:
         log_probs: the model's own [rows, vocabulary].
-        settings: temperature, ``top_k``, ``top_p`` and ``min_p``, applied in this order.
+        settings: temperature, ``top_k``, ``top_p`` and ``min_p``, applied in this order. Tokens that are exactly as
+            probable as the last one kept are kept too.
 
     Returns:
         Log-probabilities [rows, vocabulary], of minus infinity where a token is cut off.
@@ -42,16 +46,24 @@ def sampling_log_probs(log_probs: Tensor, settings: Settings) -> Tensor:
         least = tempered.topk(settings.top_k).values[..., -1:]
         tempered = tempered.masked_fill(tempered < least, -math.inf).log_softmax(-1)
     if settings.top_p < 1:
-        ranked, order = torch.sort(tempered, dim=-1, descending=True, stable=True)
-        before = ranked.double().exp().cumsum(-1) - ranked.double().exp()
-        # The first token stays, whatever rounding makes of the probability before it.
-        cut = before >= settings.top_p
-        cut[..., 0] = False
-        tempered = tempered.masked_fill(cut.gather(-1, order.argsort(-1)), -math.inf).log_softmax(-1)
+        tempered = tempered.masked_fill(tempered < _last_within(tempered, settings.top_p), -math.inf).log_softmax(-1)
     if settings.min_p > 0:
         least = tempered.amax(-1, keepdim=True) + math.log(settings.min_p)
         tempered = tempered.masked_fill(tempered < least, -math.inf).log_softmax(-1)
     return tempered
+
+
+def _last_within(log_probs: Tensor, share: float) -> Tensor:
+    """The log-probability [rows, 1] of the last of the fewest most probable tokens that have a share together."""
+    vocabulary = log_probs.shape[-1]
+    for most in (_OFTEN_ENOUGH, vocabulary):
+        ranked = log_probs.topk(min(most, vocabulary)).values
+        within = ranked.double().exp().cumsum(-1)
+        if most >= vocabulary or bool((within[:, -1] >= share).all()):
+            break
+    # Those before which the share is not yet reached; the first is always among them.
+    kept = (within[:, :-1] < share).sum(-1, keepdim=True)
+    return ranked.gather(-1, kept)
 
 
 def draw(log_probs: Tensor, uniform: Tensor) -> Tensor:
