@@ -28,7 +28,7 @@ docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadfile
 
 clean:
 	rm -rf $(VENV) build runs
