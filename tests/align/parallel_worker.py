@@ -14,11 +14,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import FullyShardedDataParallelPlugin
 from safetensors.torch import save_file
-from small_trainings import FAMILIES, make_trainer, weights
+from small_trainings import FAMILIES, first_gradients, make_trainer, weights
 from torch import Tensor
-from torch.distributed.tensor import DTensor
-
-from llull.align import Trainer
 
 
 def accelerator_of(mode: str) -> Accelerator:
@@ -34,25 +31,6 @@ def accelerator_of(mode: str) -> Accelerator:
     return Accelerator(cpu=True, fsdp_plugin=plugin)
 
 
-def watch_first_gradients(trainer: Trainer) -> dict[str, Tensor]:
-    """Fills, at the first update, with the whole gradients as they are before they are shortened."""
-    seen: dict[str, Tensor] = {}
-    shorten = trainer.accelerator.clip_grad_norm_
-
-    def watched(parameters: object, length: float) -> Tensor | None:
-        parameters = list(parameters)
-        if not seen:
-            for name, parameter in trainer.step.named_parameters():
-                gradient = parameter.grad
-                if gradient is not None:
-                    whole = gradient.full_tensor() if isinstance(gradient, DTensor) else gradient
-                    seen[name.removeprefix("module.")] = whole.detach().cpu().clone()
-        return shorten(parameters, length)
-
-    trainer.accelerator.clip_grad_norm_ = watched
-    return seen
-
-
 def main(mode: str, out: Path) -> None:
     """Train every family for some updates and write gradients, weights and losses."""
     torch.set_num_threads(1)
@@ -65,7 +43,7 @@ def main(mode: str, out: Path) -> None:
             trainer = make_trainer(
                 name, Path(folder), dtype=torch.float64, accelerator=accelerator, token_budget=budget, epochs=1
             )
-            gradients = watch_first_gradients(trainer)
+            gradients = first_gradients(trainer)
             history = trainer.train()
             found |= {f"{name}/gradient/{key}": value for key, value in gradients.items()}
             found |= {

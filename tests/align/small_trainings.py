@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llull.align import KnownValues, Teaching, Trainer, Training, TrainingSet
@@ -47,7 +48,7 @@ FAMILIES: dict[str, Callable[[], Objective]] = {
 
 
 def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LanguageModel:
-    """A random Llama of two layers."""
+    """A random Llama of two layers; in float64 its norms are too, which transformers computes in float32."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -58,7 +59,12 @@ def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LanguageMod
         num_key_value_heads=2,
         max_position_embeddings=64,
     )
-    return LanguageModel(LlamaForCausalLM(config).to(dtype))
+    model = LlamaForCausalLM(config).to(dtype)
+    if dtype == torch.float64:
+        norms = [name for name, module in model.named_modules() if type(module).__name__ == "LlamaRMSNorm"]
+        for name in norms:
+            model.set_submodule(name, torch.nn.RMSNorm(config.hidden_size, config.rms_norm_eps, dtype=dtype))
+    return LanguageModel(model)
 
 
 def make_data(kind: Kind = "pairs", seed: int = 0, contexts: int = CONTEXTS) -> TrainingSet:
@@ -112,7 +118,7 @@ def make_trainer(
     """A trainer of a family's objective; ``options`` are those of `Training`, or arguments of `Trainer`."""
     beside = ("accelerator", "data", "held_out", "identity", "objective", "reference", "starts_at_reference")
     arguments = {key: options.pop(key) for key in beside if key in options}
-    objective = arguments.pop("objective", None) or FAMILIES[name]()
+    objective = (arguments.pop("objective", None) or FAMILIES[name]()).to(dtype)
     data = arguments.pop("data", None) or make_data(objective.kind)
     model = model or make_model(dtype=dtype)
     teaching = Teaching([make_model(dtype=dtype)]) if objective.needs.divergence else None
@@ -129,6 +135,25 @@ def make_trainer(
     )
     reference = arguments.pop("reference", None) or (known_values(model, data) if objective.needs.reference else None)
     return Trainer(model, objective, data, settings, folder, reference=reference, teaching=teaching, **arguments)
+
+
+def first_gradients(trainer: Trainer) -> dict[str, Tensor]:
+    """Fills, at the first update, with the whole gradients as they are before they are shortened."""
+    seen: dict[str, Tensor] = {}
+    shorten = trainer.accelerator.clip_grad_norm_
+
+    def watched(parameters: object, length: float) -> Tensor | None:
+        parameters = list(parameters)
+        if not seen:
+            for name, parameter in trainer.step.named_parameters():
+                gradient = parameter.grad
+                if gradient is not None:
+                    whole = gradient.full_tensor() if isinstance(gradient, DTensor) else gradient
+                    seen[name.removeprefix("module.")] = whole.detach().cpu().clone()
+        return shorten(parameters, length)
+
+    trainer.accelerator.clip_grad_norm_ = watched
+    return seen
 
 
 def weights(trainer: Trainer) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Settings of arithmetic and of modules that a training must have, and puts back."""
+"""Settings of arithmetic and of modules that a training must have."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ def flushed_denormals(device: torch.device) -> Iterator[None]:
 
 
 def silence_dropout(model: nn.Module) -> None:
-    """Set every dropout rate to zero: with dropout, policy and reference would differ by noise as large as margins."""
+    """Let nothing in a model be random while it learns, with or without gradient checkpointing.
+
+    With dropout, policy and reference would differ by noise as large as margins. Modules are in evaluation mode, but
+    for layers that compute activations twice: transformers does so in training mode only.
+    """
+    model.eval()
     for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-        for name in ("attention_dropout", "attn_dropout", "resid_dropout", "embd_dropout"):
-            if isinstance(getattr(module, name, None), float):
-                setattr(module, name, 0.0)
+        if getattr(module, "gradient_checkpointing", False):
+            module.training = True
+            for name, value in list(vars(module).items()):
+                if isinstance(value, float) and "drop" in name:
+                    setattr(module, name, 0.0)

@@ -103,6 +103,10 @@ def with_adapters(model: nn.Module, adapter: Adapter, seed: int = 0) -> nn.Modul
 
     if adapter.quantized:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        for module in model.modules():
+            # On some CPUs bitsandbytes repacks weights at the first evaluation, and no gradient passes them any more.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010  # no attribute of every module
     targets = adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets)
     config = LoraConfig(
         r=adapter.rank,

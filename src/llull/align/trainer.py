@@ -13,6 +13,7 @@ from typing import cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from rich.console import Console
 from torch import Tensor
@@ -104,9 +105,9 @@ class Trainer:
         unseen = replace(settings, trackers=(), token_budget=None)
         self.identity = "\n".join([identity, objective.formula(), str(unseen)])
         self.history = History()
-        silence_dropout(policy)
         if settings.gradient_checkpointing:
             policy.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]  # PreTrainedModel's
+        silence_dropout(policy)
         self.policy = policy
         self._show_everything()
         step = Step(policy, objective, teaching)
@@ -331,6 +332,8 @@ def make_accelerator(settings: Training, folder: Path) -> Accelerator:
     Raises:
         InputError: if several processes were started and accelerate does not join them.
     """
+    # Accelerate keeps the precision of a program's first accelerator; a program may do several trainings.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.precision == "bf16" else "no",
         log_with=list(settings.trackers) or None,
