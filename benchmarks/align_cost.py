@@ -11,9 +11,9 @@ Run: OMP_NUM_THREADS=1 python benchmarks/align_cost.py
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -70,7 +70,9 @@ def alone(whole: PrefixTree, pairs: str = "none") -> list[PrefixTree]:
 
 
 def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # Not ``ru_maxrss``: a child's begins with the memory of the process that started it.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
 
 
 def main() -> None:

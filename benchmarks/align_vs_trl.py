@@ -65,7 +65,10 @@ def make_model(shape: str):
 def usage() -> tuple[float, float]:
     """CPU seconds of this process so far, and its peak resident memory in bytes."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+    # Not ``ru_maxrss``: a child's begins with the memory of the process that started it.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return used.ru_utime + used.ru_stime, peak * 1024
 
 
 def run_ours(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dict:
