@@ -1,12 +1,14 @@
 """Changing a model by judgments: one trainer for every objective and for reward models."""
 
 from llull.align.alignment import Aligned, train
+from llull.align.inputs import Inputs, Limits
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
-from llull.align.preparing import Limits, prepare
+from llull.align.preparing import prepare
 from llull.align.references import KnownValues, LiveReference
 from llull.align.reward_fitting import FittedReward, fit_reward_model
 from llull.align.reward_model import RewardModel
 from llull.align.reward_saving import SavedReward, load_reward_model, save_reward_model
+from llull.align.segments import Segments
 from llull.align.settings import Training
 from llull.align.step import Teaching
 from llull.align.trainer import History, Trainer
@@ -17,12 +19,14 @@ __all__ = [
     "Aligned",
     "FittedReward",
     "History",
+    "Inputs",
     "KnownValues",
     "Limits",
     "LiveReference",
     "Policy",
     "RewardModel",
     "SavedReward",
+    "Segments",
     "Teaching",
     "Trainer",
     "Training",

@@ -13,10 +13,11 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
+from llull.align.inputs import Inputs, Limits
 from llull.align.measuring import OptionValues, estimate, estimate_change
 from llull.align.memory import estimate_memory
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
-from llull.align.preparing import Limits, prepare
+from llull.align.preparing import prepare
 from llull.align.references import KnownValues, LiveReference, ReferenceValues
 from llull.align.settings import Training
 from llull.align.step import Teaching
@@ -68,6 +69,7 @@ def train(
     teaching: Teaching | None = None,
     held_out: float | Preferences = 0.1,
     limits: Limits = Limits(),
+    inputs: Inputs = Inputs(),
     template: Mapping[str, Any] | None = None,
     rating: str | None = None,
     group: str | None = None,
@@ -88,6 +90,7 @@ def train(
         teaching: models whose whole distributions the objective compares with; the reference if it needs one.
         held_out: share of the contexts to measure on, or judgments of their own; 0 for none.
         limits: of tokens, and what is done beyond them.
+        inputs: what the objective reads beside the judgments: numbers of options, named units, segments.
         template: arguments of `llull.language.Template`.
         rating: for data that rates instead of ranking: the aspect that counts.
         group: a key for groups of judgments, for objectives that treat them apart.
@@ -108,7 +111,7 @@ def train(
     limits = _within(policy, limits)
     learned, measured = _parts(preferences, held_out, settings.seed)
     sets = [
-        prepare(part, objective, shape, rating=rating, group=group, limits=limits, seed=settings.seed)
+        prepare(part, objective, shape, rating=rating, group=group, limits=limits, inputs=inputs, seed=settings.seed)
         for part in (learned, measured)
         if part is not None
     ]
@@ -124,10 +127,11 @@ def train(
     known_tested = columns.of(against, tested) if tested is not None else None
     start = columns.of(policy, tested) if tested is not None else None
     moving = follow.kind != "fixed"
-    live = _live(against) if moving or (objective.needs.divergence and teaching is None) else None
-    if live is not None and moving:
+    compared = objective.needs.divergence and teaching is None
+    live = _live(against) if moving or compared or objective.needs.state else None
+    if live is not None and (moving or objective.needs.state):
         known = LiveReference(live, follow)
-    if live is not None and objective.needs.divergence and teaching is None:
+    if live is not None and compared:
         teaching = Teaching([live])
     trainer = Trainer(
         policy.model,

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from llull.align.preparing import Limits
+from llull.align.inputs import Limits
 from llull.align.reward_model import RewardModel
 from llull.align.training_set import TrainingSet
 from llull.judgments.views import Options

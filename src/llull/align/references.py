@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from llull.align.step import Known, option_sums
-from llull.language.model import LanguageModel
+from llull.language.model import LanguageModel, Want
 from llull.language.packing import Packed
 from llull.objectives.axes import Needs
 from llull.objectives.references import ReferenceRule
@@ -49,8 +49,9 @@ class LiveReference:
     @torch.no_grad()
     def of(self, packed: Packed, needs: Needs, device: torch.device) -> Known:
         """What the reference says of the options of one row, at this moment."""
-        values = self.model(packed)
-        return Known(option_sums(values, packed).to(device), values.log_probs.to(device))
+        values = self.model(packed, Want(hidden=needs.state))
+        state = None if values.hidden is None else values.hidden.to(device)
+        return Known(option_sums(values, packed).to(device), values.log_probs.to(device), state=state)
 
     @torch.no_grad()
     def after(self, update: int, policy: LanguageModel) -> None:

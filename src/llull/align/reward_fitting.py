@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from rich.console import Console
 
+from llull.align.inputs import Limits
 from llull.align.memory import estimate_memory
 from llull.align.option_scoring import encode_options
 from llull.align.policies import Adapter, load_policy
-from llull.align.preparing import Limits, prepare
+from llull.align.preparing import prepare
 from llull.align.reward_heads import make_head
 from llull.align.reward_model import RewardModel
 from llull.align.reward_saving import SavedReward, probe_of, save_reward_model

@@ -30,6 +30,10 @@ class Known:
     """float [s]: and of each scored token, in the row's order."""
     columns: dict[str, Tensor] = field(default_factory=dict)
     """Given numbers of options: [k] or [k, d]."""
+    inside: dict[str, Tensor] = field(default_factory=dict)
+    """Given numbers of scored tokens, [s]: ``step`` and ``weight``."""
+    state: Tensor | None = None
+    """float [s, d]: the reference's hidden states at the scored tokens."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +115,17 @@ def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> S
     """A model's token values as scores of the row's options."""
     option = option_places(values, packed)
     tokens = None
-    if needs.tokens or needs.divergence or needs.entropy or needs.concentration:
+    if needs.tokens or needs.divergence or needs.entropy or needs.concentration or needs.state:
         tokens = Tokens(
             option,
             values.log_probs,
             reference=known.reference_tokens,
-            step=values.step,
+            step=known.inside.get("step", values.step),
             divergence=values.divergence,
             entropy=values.entropy,
-            weight=values.mixing,
+            weight=known.inside.get("weight", values.mixing),
             concentration=values.concentration,
+            state=known.state,
         )
     return Scores(
         policy=option_sums(values, packed),

@@ -195,7 +195,7 @@ class Trainer:
         for place, batch in enumerate(batches):
             # Gradients of several processes meet once, at the last micro-batch.
             with self.accelerator.no_sync(self.step) if place + 1 < len(batches) else nullcontext():
-                known = self._known(batch)
+                known = self._known(batch, self.data, self.reference)
                 losses = cast(Losses, self._forward(batch, known, "losses"))
                 loss = torch.stack([t.total / max(counts[name], 1e-12) for name, t in losses.terms.items()]).sum()
                 # Wrappers take the mean over processes of what is to be a sum.
@@ -228,17 +228,20 @@ class Trainer:
         only = {name: units for name, units in window.units.items() if name == MISMATCHED} or window.units
         sums: dict[str, Tensor] = {}
         for batch in self._batches(replace(window, units=only)):
-            _add(sums, cast(dict[str, Tensor], self._forward(batch, self._known(batch), "survey")))
+            _add(
+                sums,
+                cast(dict[str, Tensor], self._forward(batch, self._known(batch, self.data, self.reference), "survey")),
+            )
         self.objective.settle(cast(dict[str, Tensor], self.accelerator.reduce(sums, "sum")))
 
     def _batches(self, window: Window) -> list[MicroBatch]:
         return list(micro_batches(self.data, window, self.budget, layout=self.layout, share=self.share))
 
-    def _known(self, batch: MicroBatch) -> Known:
+    def _known(self, batch: MicroBatch, data: TrainingSet, reference: ReferenceValues | None) -> Known:
         device, at = self.accelerator.device, batch.packed.options
         with self.accelerator.autocast():
-            known = Known() if self.reference is None else self.reference.of(batch.packed, self.needs, device)
-        return replace(known, columns={name: v[at].to(device) for name, v in self.data.columns.items()})
+            known = Known() if reference is None else reference.of(batch.packed, self.needs, device)
+        return replace(known, columns=data.columns_of(at, device), inside=data.inside_of(at, device))
 
     def _forward(self, batch: MicroBatch, known: Known, ask: Ask) -> object:
         with self.accelerator.autocast(), nullcontext() if ask == "losses" else torch.no_grad():
@@ -277,10 +280,8 @@ class Trainer:
         window = Window(0, {"main": data.units["main"]})
         total = torch.zeros((), device=self.accelerator.device)
         for batch in micro_batches(data, window, self.budget, layout=self.layout, share=self.share):
-            known = Known() if reference is None else reference.of(batch.packed, self.needs, total.device)
-            columns = {name: v[batch.packed.options].to(total.device) for name, v in data.columns.items()}
             with torch.no_grad():
-                losses = cast(Losses, self._forward(batch, replace(known, columns=columns), "losses"))
+                losses = cast(Losses, self._forward(batch, self._known(batch, data, reference), "losses"))
             total += losses.terms["main"].total
         return (cast(Tensor, self.accelerator.reduce(total, "sum")) / data.units["main"].count).item()
 

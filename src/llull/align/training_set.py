@@ -38,6 +38,8 @@ class TrainingSet:
     """For named units, int64 [u]: the main unit in whose window each is."""
     columns: Mapping[str, Tensor] = field(default_factory=dict)
     """Known numbers of options: [n] or [n, k]."""
+    inside: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
+    """Known numbers of each option's tokens, as many as its ids: ``step`` (int64) and ``weight`` (float32)."""
     notes: tuple[str, ...] = ()
     """One line for each thing that was left out or cut."""
 
@@ -68,6 +70,8 @@ class TrainingSet:
                 take(f"{name} {column.name}", getattr(units, column.name).numpy())
         for name, values in (*self.beside.items(), *self.columns.items()):
             take(name, values.numpy())
+        for name, values in self.inside.items():
+            take(name, np.concatenate([v.ravel() for v in values]))
         return digest.hexdigest()
 
     @property
@@ -81,6 +85,18 @@ class TrainingSet:
         """The prompts whose options were judged."""
         options = self.units[MAIN].options.numpy()
         return tuple(self.prompts[at] for at in np.unique(self.prompt[options[options >= 0]]))
+
+    def columns_of(self, wanted: Tensor, device: torch.device) -> dict[str, Tensor]:
+        """The known numbers of some options."""
+        return {name: values[wanted].to(device) for name, values in self.columns.items()}
+
+    def inside_of(self, wanted: Tensor, device: torch.device) -> dict[str, Tensor]:
+        """The known numbers of some options' scored tokens, option after option: [s] each."""
+        found = {}
+        for name, values in self.inside.items():
+            parts = [values[i] if self.scored[i] is None else values[i][self.scored[i]] for i in wanted.tolist()]
+            found[name] = torch.from_numpy(np.concatenate(parts)).to(device)
+        return found
 
     def trees(self, wanted: np.ndarray) -> list[PrefixTree]:
         """The wanted options as trees, one for each context, in order of first appearance."""
@@ -115,16 +131,69 @@ class TrainingSet:
                 "all judgments have one context, so no option can be set under another: use another objective"
             )
         foreign = own[_moved(own, np.random.default_rng(seed))]
-        new = len(self.options) + np.arange(len(first))
-        units = SingleUnits.of(torch.from_numpy(new))
+        again = torch.from_numpy(first)
+        mismatched = replace(
+            self,
+            options=tuple(self.options[i] for i in first),
+            scored=tuple(self.scored[i] for i in first),
+            prompt=foreign,
+            units={MAIN: SingleUnits.of(torch.arange(len(first)))},
+            beside={},
+            columns={name: values[again] for name, values in self.columns.items()},
+            inside={name: tuple(values[i] for i in first) for name, values in self.inside.items()},
+            notes=(),
+        )
+        return self.with_units(MISMATCHED, mismatched, torch.arange(len(first)))
+
+    def with_units(self, name: str, other: TrainingSet, beside: Tensor | None = None) -> TrainingSet:
+        """The main units of another set as named units of this one.
+
+        Contexts that both have are one context; numbers that one of them lacks are NaN, a token's step 0 and weight 1.
+
+        Args:
+            name: of the units.
+            other: their options and judgments.
+            beside: int64 [u]: the main unit in whose window each is. If not given, the first one of the same context;
+                units of contexts that are not judged here are spread evenly.
+        """
+        known = {ids.tobytes(): at for at, ids in enumerate(self.prompts)}
+        prompts = list(self.prompts)
+        place = np.empty(len(other.prompts), np.int64)
+        for at, ids in enumerate(other.prompts):
+            if ids.tobytes() not in known:
+                known[ids.tobytes()] = len(prompts)
+                prompts.append(ids)
+            place[at] = known[ids.tobytes()]
+        mine, theirs = len(self.options), len(other.options)
+        prompt = place[other.prompt]
+        units = other.units[MAIN].renumbered(mine + torch.arange(theirs))
+        if beside is None:
+            beside = self._neighbors(prompt[other.units[MAIN].options[:, 0].numpy()])
+        columns = {
+            key: torch.cat([_column(self, key, mine, other), _column(other, key, theirs, self)])
+            for key in {**self.columns, **other.columns}
+        }
+        inside = {key: (*_inside(self, key), *_inside(other, key)) for key in {**self.inside, **other.inside}}
         return replace(
             self,
-            options=(*self.options, *(self.options[i] for i in first)),
-            scored=(*self.scored, *(self.scored[i] for i in first)),
-            prompt=np.concatenate([self.prompt, foreign]),
-            units={**self.units, MISMATCHED: units},
-            beside={**self.beside, MISMATCHED: torch.arange(len(first))},
+            prompts=tuple(prompts),
+            options=(*self.options, *other.options),
+            scored=(*self.scored, *other.scored),
+            prompt=np.concatenate([self.prompt, prompt]),
+            units={**self.units, name: units},
+            beside={**self.beside, name: beside},
+            columns=columns,
+            inside=inside,
+            notes=(*self.notes, *other.notes),
         )
+
+    def _neighbors(self, prompt: np.ndarray) -> Tensor:
+        """int64: the first main unit of each of these contexts, or one of all in turn."""
+        own = self.prompt[self.units[MAIN].options[:, 0].numpy()]
+        contexts, first = np.unique(own, return_index=True)
+        at = np.minimum(np.searchsorted(contexts, prompt), len(contexts) - 1)
+        spread = np.arange(len(prompt)) * len(own) // max(len(prompt), 1)
+        return torch.from_numpy(np.where(contexts[at] == prompt, first[at], spread))
 
 
 def _moved(context: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -141,6 +210,21 @@ def _moved(context: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         others = np.flatnonzero(context != context[unit])
         partner[unit] = rng.choice(others)
     return partner
+
+
+def _column(of: TrainingSet, name: str, options: int, like: TrainingSet) -> Tensor:
+    if name in of.columns:
+        return of.columns[name]
+    known = like.columns[name]
+    return torch.full((options, *known.shape[1:]), torch.nan, dtype=known.dtype if known.is_floating_point() else None)
+
+
+def _inside(of: TrainingSet, name: str) -> tuple[np.ndarray, ...]:
+    if name in of.inside:
+        return of.inside[name]
+    if name == "step":
+        return tuple(np.zeros(len(ids), np.int64) for ids in of.options)
+    return tuple(np.ones(len(ids), np.float32) for ids in of.options)
 
 
 def _mask(mask: np.ndarray | None, ids: np.ndarray) -> np.ndarray:

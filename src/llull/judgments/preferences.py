@@ -159,6 +159,10 @@ class Preferences:
         """Judgments of two options made from ratings; see `llull.judgments.rated_pairs.pairs_from_ratings`."""
         return Preferences.from_table(rated_pairs.pairs_from_ratings(self.table, aspect, most, seed))
 
+    def options(self) -> views.Options:
+        """The unique options, judged or not, in the numbering of all views."""
+        return viewing.options(self.table)[0]
+
     def rankings(self) -> views.Rankings:
         """Whole rankings as ragged arrays; see `llull.judgments.viewing.rankings`."""
         return viewing.rankings(self.table)

@@ -91,7 +91,7 @@ def encode(
     for name, limit in {"max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens}.items():
         if limit is not None and limit < 1:
             raise InputError(f"{name} is {limit}; it must be at least 1")
-    contexts, said = _messages(options)
+    contexts, said = messages_of(options)
     rendered = [template.render(contexts[c], said[i]) for i, c in enumerate(options.context.tolist())]
     texts = list(dict.fromkeys(one.prompt for one in rendered))
     number = {text: at for at, text in enumerate(texts)}
@@ -110,7 +110,12 @@ def prompt_ids(template: Template, contexts: Sequence[Sequence[Turn]]) -> list[n
     return _prompt_ids(template, [template.prompt(context) for context in contexts])
 
 
-def _messages(options: Options) -> tuple[list[list[Turn]], list[list[Turn]]]:
+def messages_of(options: Options) -> tuple[list[list[Turn]], list[list[Turn]]]:
+    """The messages of each context, in the numbering of ``options.context``, and those of each option.
+
+    Raises:
+        InputError: if an option has no messages.
+    """
     if not bool(options.with_text.all()):
         at = int(np.flatnonzero(~options.with_text)[0])
         raise InputError(

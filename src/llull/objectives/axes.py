@@ -185,6 +185,9 @@ class Weight(Part, ABC):
 class Regulariser(Part, ABC):
     """A further loss beside the main one, over the main units or over units of its own name."""
 
+    kind: Kind = "singles"
+    """The kind of its units, where they have a name of their own."""
+
     def __init__(self, of: str, weight: float) -> None:
         super().__init__()
         self.of, self.weight = of, weight

@@ -92,6 +92,17 @@ class Objective(nn.Module):
         """The kind of the main units."""
         return self.structure.kind
 
+    @property
+    def beside(self) -> dict[str, Kind]:
+        """The named units that it reads beside the main ones, and their kinds."""
+        found: dict[str, Kind] = {}
+        for name in self.needs.units:
+            found[name] = "singles"
+        for part in self.regularisers:
+            if part.of != MAIN:
+                found[part.of] = part.kind
+        return found
+
     def formula(self) -> str:
         """The closed form that is computed for one judgment, one definition a line, as Python expressions.
 

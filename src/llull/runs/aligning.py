@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 import llull.judgments
-from llull.align import Adapter, Aligned, Limits, Training, load_policy, train
+from llull.align import Adapter, Aligned, Inputs, Limits, Segments, Training, load_policy, train
 from llull.align.alignment import MODEL
 from llull.align.generating import Generated, generate, plain, room_for
 from llull.align.measuring import METRICS
@@ -37,6 +37,9 @@ def align(
     follow: ReferenceRule = ReferenceRule(),
     held_out: float = 0.1,
     limits: Limits = Limits(),
+    columns: dict[str, str] | None = None,
+    beside: dict[str, str] | None = None,
+    segments: Segments | None = None,
     system: str | None = None,
     samples: int = 32,
     sample_tokens: int = 96,
@@ -60,6 +63,11 @@ def align(
         follow: when and how far the reference follows the policy (TR-DPO).
         held_out: share of the contexts to measure on.
         limits: of tokens, and what is done beyond them.
+        columns: for objectives that read numbers of options: the aspect whose ratings each is, such as
+            `--columns.reward helpfulness`; the aspect of the same name if not given.
+        beside: for objectives that read named units: a file of judgments or of samples for each, such as
+            `--beside.samples samples.jsonl`.
+        segments: for objectives that look inside an option: how it is cut, and what each segment is worth.
         system: a system message for contexts that have none.
         samples: held-out contexts on which answers are drawn before and after; 0 for none.
         sample_tokens: most tokens of such an answer.
@@ -77,6 +85,7 @@ def align(
     folder = RunFolder(out)
     chosen = objective or DPO()
     arguments: dict[str, Any] = {"data": [str(d) for d in data], "policy": policy, "objective": type(chosen).__name__}
+    arguments |= {"columns": columns, "beside": beside, "segments": None if segments is None else asdict(segments)}
     arguments |= {"training": asdict(training), "held_out": held_out, "out": out, "format": format, "strict": strict}
     folder.begin(preferences, training.seed, arguments)
     if preferences.reading is not None:
@@ -91,6 +100,7 @@ def align(
         follow=follow,
         held_out=held_out,
         limits=limits,
+        inputs=Inputs(columns or {}, {name: _read(name, path) for name, path in (beside or {}).items()}, segments),
         template={"system": system} if system else None,
         rating=rating,
         group=group,
@@ -104,6 +114,13 @@ def align(
     path = write_alignment_report(folder.path / REPORT, report_of(aligned, chosen, policy, training, generated, folder))
     console.print(f"wrote {path}, {folder.path / SUMMARY} and the model in {folder.path / MODEL}")
     return folder
+
+
+def _read(name: str, path: str) -> llull.judgments.Preferences:
+    found = llull.judgments.read(path)
+    if not len(found):
+        raise InputError(f"--beside.{name}: {path} holds nothing")
+    return found
 
 
 Pair = tuple[Generated, Generated]

@@ -98,7 +98,7 @@ def run(
         seed: of all randomness.
         console: where progress goes.
     """
-    from llull.align.preparing import Limits
+    from llull.align.inputs import Limits
     from llull.align.reward_fitting import fit_reward_model
     from llull.align.settings import Training
     from llull.objectives.presets.rewards import BradleyTerryReward

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 import llull.judgments
+from llull.align.inputs import Limits
 from llull.align.option_scoring import EncodedOptions, encode_options, score_options
 from llull.align.policies import load_policy
-from llull.align.preparing import Limits
 from llull.align.reward_model import RewardModel
 from llull.align.reward_saving import is_reward_model, load_reward_model
 from llull.encoders.cache import cache_folder

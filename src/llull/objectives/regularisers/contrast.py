@@ -15,7 +15,8 @@ from llull.objectives.batch import Batch, Units
 class LinearContrast(Regulariser):
     """link(sum_k c_k s_k, 0) of units with as many options as there are coefficients.
 
-    Coefficients (1, -1) compare two options; (1, -1, -1, 1) compare the margins of two pairs.
+    Coefficients (1, -1) compare two options, a pair; (1, -1, -1, 1) compare the margins of two pairs, given as a list
+    of four options.
 
     Args:
         of: the units' name.
@@ -30,6 +31,7 @@ class LinearContrast(Regulariser):
         self.score, self.link = score, link
         self.coefficients = tuple(float(c) for c in coefficients)
         self.needs = Needs(units=frozenset({of}))
+        self.kind = "pairs" if len(self.coefficients) == 2 else "lists"
 
     def forward(self, batch: Batch, units: Units) -> Tensor:
         """[u]"""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from llull.errors import InputError
-from llull.objectives.axes import Needs, Regulariser
+from llull.objectives.axes import Kind, Needs, Regulariser
 from llull.objectives.batch import Batch, PairUnits, Units
 
 
@@ -21,6 +21,8 @@ class LatentDistance(Regulariser):
         bound: in units of the hidden states; it has to grow with their norm.
         apart: which of the two.
     """
+
+    kind: Kind = "pairs"
 
     def __init__(self, of: str, weight: float = 1.0, bound: float = 1.0, apart: bool = True) -> None:
         super().__init__(of, weight)
