@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_tokenizers import byte_level
 
-from llull.align import Inputs, TrainingSet, prepare
+from llull.align import Inputs, Segments, TrainingSet, prepare
 from llull.errors import InputError
 from llull.judgments import Judgment, Preferences
 from llull.judgments.record import Message, Rating, text_option
@@ -137,3 +137,8 @@ def test_joining_sets_keeps_options_prompts_and_numbers() -> None:
     assert joined.fingerprint != one.fingerprint
     turned = joined.with_mismatched(0)
     assert len(turned.columns["worth"]) == len(turned.options) == 6
+
+
+def test_worths_that_compare_need_options_to_compare() -> None:
+    with pytest.raises(InputError, match="reads them one by one"):
+        prepared("BCO", segments=Segments(worth="changed"))

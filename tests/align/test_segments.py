@@ -92,7 +92,7 @@ def test_bad_segments_are_refused() -> None:
     nothing = {"segments": [[{"text": GOOD}], [{"text": BAD}]]}
     with pytest.raises(InputError, match="worth is None"):
         prepared(Segments("given", "given"), judgments(**nothing))
-    with pytest.raises(InputError, match="say segments.cut given"):
+    with pytest.raises(InputError, match=r"say segments\.cut given"):
         Segments("lines", "given")
     with pytest.raises(InputError, match="one of given"):
         Segments("words")  # type: ignore[arg-type]  # refused at run time

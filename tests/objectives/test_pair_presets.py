@@ -93,7 +93,7 @@ def test_the_written_formula_executed_gives_the_loss(case: Case) -> None:
         known = facts(data, objective, i)
         for which, part in enumerate(part for part in objective.regularisers if hasattr(part, "head")):
             known[f"degree_probability_{which}"] = lambda y, part=part: torch.softmax(
-                part.head.weight @ data.hidden[y] + part.head.bias, 0
+                part.head.linear.weight @ data.hidden[y] + part.head.linear.bias, 0
             )[data.columns["degree"][y]].item()
         expected += execute(formula, known) / M
     assert objective(data.batch()).mean().item() == pytest.approx(expected, rel=1e-6)

@@ -88,3 +88,31 @@ def test_objectives_are_listed_with_their_formulas(capsys: pytest.CaptureFixture
     assert said.startswith("SimPO (pairs)")
     assert "policy(y) / length(y)" in said
     assert main(["objectives", "--name", "nothing"]) == 1
+
+
+@pytest.mark.slow
+def test_objectives_are_given_what_they_read_beside_the_judgments(
+    tmp_path: Path, shared_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = votes(tmp_path / "votes.parquet")
+    rows = [
+        {
+            "context_id": word,
+            "context": [{"role": "user", "content": f"Once upon a time, there was a {word}."}],
+            "source": "start",
+            "samples": [{"text": f" The {word} {end}.", "finish": "stop"} for end in ("ran", "slept")],
+        }
+        for word in WORDS
+    ]
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = shared_models / "stories-260k"
+    hypo = ("--objective", "HyPO", "--beside.samples", str(samples))
+    assert align(data, model, tmp_path / "hypo", *hypo) == 0
+    weighted = ("--objective", "WeightedTokenDPO", "--segments.cut", "sentences", "--segments.worth", "changed")
+    assert align(data, model, tmp_path / "weighted", *weighted) == 0
+    taught = ("--objective", "AlignDistil", "--teachers", f'["{tmp_path / "hypo" / "model"}","{model}"]')
+    assert align(data, model, tmp_path / "taught", *taught) == 0
+    capsys.readouterr()
+    assert align(data, model, tmp_path / "gap", "--objective", "RewardGapDPO", "--columns.reward", "mood") == 1
+    assert "rate no option for 'mood'; the aspects they rate: none" in capsys.readouterr().err

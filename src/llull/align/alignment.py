@@ -133,6 +133,8 @@ def train(
         known = LiveReference(live, follow)
     if live is not None and compared:
         teaching = Teaching([live])
+    for teacher in teaching.models if teaching is not None else ():
+        teacher.to(accelerator.device)
     trainer = Trainer(
         policy.model,
         objective,

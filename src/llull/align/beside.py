@@ -148,6 +148,11 @@ def _segmented(made: TrainingSet, options: Options, template: Template, how: Seg
         others = main.option[:, 1:].numpy()
         pairs = np.stack([np.repeat(leaders, others.shape[1]), others.ravel()], axis=1)
         rivals = pairs[pairs[:, 1] >= 0]
+    elif how.worth in ("cosine", "changed"):
+        raise InputError(
+            f"segments.worth {how.worth} compares options, and this objective reads them one by one; give worths, or "
+            "say none"
+        )
     else:
         leaders, rivals = np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
     best[options.context[leaders[::-1]]] = leaders[::-1]

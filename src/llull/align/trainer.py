@@ -109,6 +109,9 @@ class Trainer:
             policy.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]  # PreTrainedModel's
         silence_dropout(policy)
         self.policy = policy
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            objective.widen(int(policy.anatomy.text_config.hidden_size))
         self._show_everything()
         step = Step(policy, objective, teaching)
         learned = [p for p in step.parameters() if p.requires_grad]

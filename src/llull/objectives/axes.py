@@ -65,6 +65,9 @@ class Part(nn.Module):
         """Lines of the closed form, as Python expressions over policy(y), reference(y), length(y) and their like."""
         return ()
 
+    def widen(self, width: int) -> None:
+        """Be told, once before training, how many numbers a hidden state has."""
+
     def begin(self, everything: Batch) -> None:
         """See the whole data set once, the policy standing at the reference, before the first update."""
 

@@ -143,6 +143,11 @@ class Objective(nn.Module):
             terms[name] = Term(regulariser.weight * total, beside.count)
         return Losses(terms, noted, outcome.gap)
 
+    def widen(self, width: int) -> None:
+        """Tell parts that read hidden states how many numbers one has, before any optimizer sees their parameters."""
+        for part in self.parts:
+            part.widen(width)
+
     def begin(self, everything: Batch) -> None:
         """Let every part see the whole data set once, before the first update."""
         for part in self.parts:

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 import llull.judgments
-from llull.align import Adapter, Aligned, Inputs, Limits, Segments, Training, load_policy, train
+from llull.align import Adapter, Aligned, Inputs, Limits, Segments, Teaching, Training, load_policy, train
 from llull.align.alignment import MODEL
 from llull.align.generating import Generated, generate, plain, room_for
 from llull.align.measuring import METRICS
 from llull.errors import InputError
 from llull.evaluate.intervals import Estimate
+from llull.language.divergences import adaptive_contrast
 from llull.objectives import DPO, Objective
 from llull.objectives.__main__ import shown
 from llull.objectives.axes import Kind
@@ -40,6 +41,7 @@ def align(
     columns: dict[str, str] | None = None,
     beside: dict[str, str] | None = None,
     segments: Segments | None = None,
+    teachers: list[str] | None = None,
     system: str | None = None,
     samples: int = 32,
     sample_tokens: int = 96,
@@ -68,6 +70,8 @@ def align(
         beside: for objectives that read named units: a file of judgments or of samples for each, such as
             `--beside.samples samples.jsonl`.
         segments: for objectives that look inside an option: how it is cut, and what each segment is worth.
+        teachers: for objectives that compare whole distributions: a model to learn from, or an aligned one and one
+            aligned against the judgments (AlignDistil); the reference if not given.
         system: a system message for contexts that have none.
         samples: held-out contexts on which answers are drawn before and after; 0 for none.
         sample_tokens: most tokens of such an answer.
@@ -85,7 +89,8 @@ def align(
     folder = RunFolder(out)
     chosen = objective or DPO()
     arguments: dict[str, Any] = {"data": [str(d) for d in data], "policy": policy, "objective": type(chosen).__name__}
-    arguments |= {"columns": columns, "beside": beside, "segments": None if segments is None else asdict(segments)}
+    arguments |= {"columns": columns, "beside": beside, "teachers": teachers}
+    arguments |= {"segments": None if segments is None else asdict(segments)}
     arguments |= {"training": asdict(training), "held_out": held_out, "out": out, "format": format, "strict": strict}
     folder.begin(preferences, training.seed, arguments)
     if preferences.reading is not None:
@@ -101,6 +106,7 @@ def align(
         held_out=held_out,
         limits=limits,
         inputs=Inputs(columns or {}, {name: _read(name, path) for name, path in (beside or {}).items()}, segments),
+        teaching=_teaching(teachers, training) if teachers else None,
         template={"system": system} if system else None,
         rating=rating,
         group=group,
@@ -114,6 +120,13 @@ def align(
     path = write_alignment_report(folder.path / REPORT, report_of(aligned, chosen, policy, training, generated, folder))
     console.print(f"wrote {path}, {folder.path / SUMMARY} and the model in {folder.path / MODEL}")
     return folder
+
+
+def _teaching(teachers: list[str], training: Training) -> Teaching:
+    if len(teachers) > 2:
+        raise InputError(f"{len(teachers)} teachers; give one, or an aligned one and one aligned against the judgments")
+    models = [load_policy(name, precision=training.precision).model.requires_grad_(False) for name in teachers]
+    return Teaching(models, adaptive_contrast() if len(models) == 2 else None)
 
 
 def _read(name: str, path: str) -> llull.judgments.Preferences:

@@ -148,12 +148,12 @@ class DegreeDPO(Objective):
         beta: strength of the pull to the reference.
         gamma: weight of each head's loss; 0 is DPO.
         levels: number of degrees.
-        width: of the policy's hidden state.
+        width: of the policy's hidden state; found from the model if not given.
     """
 
     source = "SelfSupPO, 2024"
 
-    def __init__(self, beta: float = 0.1, gamma: float = 0.1, levels: int = 4, width: int = 64) -> None:
+    def __init__(self, beta: float = 0.1, gamma: float = 0.1, levels: int = 4, width: int | None = None) -> None:
         sides = ("degraded_chosen", "degraded_rejected")
         heads = [DegreeHead(side, gamma, levels, width) for side in sides] if gamma else []
         super().__init__(LogRatio(beta), Pairwise(), Logistic(), regularisers=heads)

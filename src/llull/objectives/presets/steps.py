@@ -37,13 +37,18 @@ class SVPO(Objective):
         error: weight of the squared errors of values.
         order: weight of the ranking hinge on values.
         margin: of that hinge.
-        width: of the hidden state.
+        width: of the hidden state; found from the model if not given.
     """
 
     source = "SVPO, 2024"
 
     def __init__(
-        self, beta: float = 0.1, error: float = 1.0, order: float = 1.0, margin: float = 0.1, width: int = 64
+        self,
+        beta: float = 0.1,
+        error: float = 1.0,
+        order: float = 1.0,
+        margin: float = 0.1,
+        width: int | None = None,
     ) -> None:
         super().__init__(LogRatio(beta), Pairwise(), Logistic(), regularisers=[ValueHead(error, order, margin, width)])
 

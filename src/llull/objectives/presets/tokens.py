@@ -67,7 +67,7 @@ class SparsePO(Objective):
         common: one mask for both instead of two.
         sparsity: weight of the L1 penalty on learned masks.
         floor: least mask on divergences, where masks are learned apart.
-        width: of the reference's hidden states.
+        width: of the reference's hidden states; found from the model if not given.
     """
 
     source = "SparsePO, 2024"
@@ -79,7 +79,7 @@ class SparsePO(Objective):
         common: bool = True,
         sparsity: float = 0.0,
         floor: float = 0.0,
-        width: int = 64,
+        width: int | None = None,
     ) -> None:
         if mask not in ("learned", "activation"):
             raise InputError(f"mask: no {mask!r}; choose learned or activation")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from llull.errors import InputError
 from llull.objectives.axes import Needs, Regulariser
 from llull.objectives.batch import Batch, SingleUnits, Units
+from llull.objectives.regularisers.heads import HiddenHead, hidden_states
 from llull.objectives.scores.offsets import known_column
 
 
@@ -20,24 +21,19 @@ class DegreeHead(Regulariser):
         of: the units' name: degraded copies of chosen, or of rejected options.
         weight: of the term.
         levels: how many degrees there are; the column ``degree`` holds 0 to levels - 1.
-        width: of the hidden state.
+        width: of the hidden state; found from the model if not given.
     """
 
-    def __init__(self, of: str, weight: float = 0.1, levels: int = 4, width: int = 64) -> None:
+    def __init__(self, of: str, weight: float = 0.1, levels: int = 4, width: int | None = None) -> None:
         super().__init__(of, weight)
         self.needs = Needs(hidden=True, columns=frozenset({"degree"}), units=frozenset({of}))
-        self.head = nn.Linear(width, levels)
+        self.head = HiddenHead(levels, width)
 
     def forward(self, batch: Batch, units: Units) -> Tensor:
         """[u]"""
         if not isinstance(units, SingleUnits):
             raise InputError(f"units {self.of!r}: degraded copies are options judged alone, not {type(units).__name__}")
-        hidden = batch.options.hidden
-        if hidden is None:
-            raise ValueError("the degree head reads hidden states, and the batch has none")
-        if hidden.shape[1] != self.head.in_features:
-            raise InputError(f"width: hidden states have {hidden.shape[1]} numbers, not {self.head.in_features}")
-        logits = self.head(hidden[units.option].to(self.head.weight.dtype))
+        logits = self.head(hidden_states(batch)[units.option])
         degree = known_column(batch, "degree")[units.option].long()
         return cross_entropy(logits, degree, reduction="none").to(batch.options.policy.dtype)
 

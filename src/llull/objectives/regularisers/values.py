@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from llull.errors import InputError
 from llull.objectives.axes import Needs, Regulariser
 from llull.objectives.batch import MAIN, Batch, PairUnits, Units
+from llull.objectives.regularisers.heads import HiddenHead, hidden_states
 from llull.objectives.scores.offsets import known_column
 
 
@@ -20,32 +20,32 @@ class ValueHead(Regulariser):
         error: weight of the squared errors of a pair's two values.
         order: weight of the ranking hinge.
         margin: by how much the chosen option's value should lead.
-        width: of the hidden state.
+        width: of the hidden state; found from the model if not given.
         column: the known values of options, in [-1, 1].
     """
 
     def __init__(
-        self, error: float = 1.0, order: float = 1.0, margin: float = 0.1, width: int = 64, column: str = "value"
+        self,
+        error: float = 1.0,
+        order: float = 1.0,
+        margin: float = 0.1,
+        width: int | None = None,
+        column: str = "value",
     ) -> None:
         super().__init__(MAIN, 1.0)
         self.error, self.order, self.margin, self.column = error, order, margin, column
         self.needs = Needs(hidden=True, columns=frozenset({column}))
-        self.head = nn.Linear(width, 1)
+        self.head = HiddenHead(1, width)
 
     def values(self, hidden: Tensor) -> Tensor:
         """V of hidden states [n, d]: [n], in (-1, 1)."""
-        if hidden.shape[1] != self.head.in_features:
-            raise InputError(f"width: hidden states have {hidden.shape[1]} numbers, not {self.head.in_features}")
-        return torch.tanh(self.head(hidden.to(self.head.weight.dtype))).squeeze(-1)
+        return torch.tanh(self.head(hidden)).squeeze(-1)
 
     def forward(self, batch: Batch, units: Units) -> Tensor:
         """[u]"""
-        hidden = batch.options.hidden
         if not isinstance(units, PairUnits):
             raise TypeError("values of sibling steps are compared in PairUnits")
-        if hidden is None:
-            raise ValueError("the value head reads hidden states, and the batch has none")
-        value = self.values(hidden)
+        value = self.values(hidden_states(batch))
         missed = (value - known_column(batch, self.column).to(value)).square()
         error = (missed[units.chosen] + missed[units.rejected]) / 2
         order = torch.relu(self.margin - (value[units.chosen] - value[units.rejected]))

@@ -29,27 +29,33 @@ class LearnedMask(Part):
     """relu(state . w + b) of the reference's hidden state at a token; it learns with the policy and can be exactly 0.
 
     Args:
-        width: of the hidden states.
+        width: of the hidden states; if not given, it is told by `widen`.
         start: the mask of every token at the start; positive, or nothing would ever be learned.
         floor: added to the mask, so that a token that it leaves out does not drift freely.
     """
 
     needs = Needs(tokens=True, state=True)
 
-    def __init__(self, width: int, start: float = 1.0, floor: float = 0.0) -> None:
+    def __init__(self, width: int | None = None, start: float = 1.0, floor: float = 0.0) -> None:
         super().__init__()
         if not start > 0 or floor < 0:
             raise InputError(f"masks: start {start:g} must be positive and floor {floor:g} not negative")
         self.floor = floor
-        self.weight = nn.Parameter(torch.zeros(width))
+        self.weight = None if width is None else nn.Parameter(torch.zeros(width))
         self.bias = nn.Parameter(torch.tensor(start))
+
+    def widen(self, width: int) -> None:
+        """Make the weights, if their number was not given."""
+        if self.weight is None:
+            self.weight = nn.Parameter(torch.zeros(width, dtype=self.bias.dtype, device=self.bias.device))
 
     def forward(self, batch: Batch) -> Tensor:
         """[t]"""
-        state = given(given_tokens(batch).state, "hidden states of the reference").to(self.weight.dtype)
-        if state.shape[1] != len(self.weight):
-            raise InputError(f"width: hidden states have {state.shape[1]} numbers, not {len(self.weight)}")
-        return self.floor + torch.relu(state @ self.weight + self.bias)
+        weight = given(self.weight, "the width of hidden states")
+        state = given(given_tokens(batch).state, "hidden states of the reference").to(weight.dtype)
+        if state.shape[1] != len(weight):
+            raise InputError(f"width: hidden states have {state.shape[1]} numbers, not {len(weight)}")
+        return self.floor + torch.relu(state @ weight + self.bias)
 
 
 class MaskedTokens(Score):
