@@ -1,6 +1,7 @@
 """Changing a model by judgments: one trainer for every objective and for reward models."""
 
 from llull.align.alignment import Aligned, train
+from llull.align.comparing import Compared, step_by_comparisons
 from llull.align.inputs import Inputs, Limits
 from llull.align.policies import Adapter, Policy, load_policy, save_policy
 from llull.align.preparing import prepare
@@ -17,6 +18,7 @@ from llull.align.training_set import TrainingSet
 __all__ = [
     "Adapter",
     "Aligned",
+    "Compared",
     "FittedReward",
     "History",
     "Inputs",
@@ -37,5 +39,6 @@ __all__ = [
     "prepare",
     "save_policy",
     "save_reward_model",
+    "step_by_comparisons",
     "train",
 ]
