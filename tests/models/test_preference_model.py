@@ -16,6 +16,7 @@ from llull.models import (
     MLP,
     BradleyTerry,
     Davidson,
+    Learning,
     Linear,
     Logistic,
     NoisyLogistic,
@@ -240,7 +241,7 @@ def test_adapting_is_the_penalized_fit_around_the_shared_weights(small):
         {"link": NoisyLogistic(0.1)},
         {"population": PerGroup("annotator", unseen="shared")},
         {"population": PerAnnotator(2.0)},
-        {"head": MLP((3,), epochs=2)},
+        {"head": MLP((3,), Learning(epochs=2))},
     ],
     ids=["plain", "noisy", "groups", "annotators", "mlp"],
 )
@@ -286,7 +287,7 @@ def test_hidden_layers_learn_what_a_line_cannot(world):
     votes = some.preferences()
     seen, unseen = votes.select(np.arange(1100)), votes.select(np.arange(1100, 1500))
     line = PreferenceModel(some.encoder(), Linear()).fit(seen)
-    deep = PreferenceModel(some.encoder(), MLP((32,), learning_rate=5e-3, epochs=40)).fit(seen)
+    deep = PreferenceModel(some.encoder(), MLP((32,), Learning(learning_rate=5e-3, epochs=40))).fit(seen)
     assert line.score(unseen) < 0.6
     assert deep.score(unseen) > line.score(unseen) + 0.15
 

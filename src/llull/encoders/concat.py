@@ -33,6 +33,18 @@ class Concat(Encoder):
         return np.concatenate([encoder.encode(options, progress) for encoder in self.encoders], axis=1)
 
     @property
+    def encodes_contexts(self) -> bool:
+        """Whether one of them does."""
+        return any(encoder.encodes_contexts for encoder in self.encoders)
+
+    def encode_contexts(self, options: Options, progress: bool = True) -> np.ndarray:
+        """Those that encode contexts, side by side: float32 [number of contexts, sum of their widths]."""
+        able = [encoder for encoder in self.encoders if encoder.encodes_contexts]
+        if not able:
+            return super().encode_contexts(options, progress)
+        return np.concatenate([encoder.encode_contexts(options, progress) for encoder in able], axis=1)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of all, in order."""
         return tuple(name for encoder in self.encoders for name in encoder.names)

@@ -21,6 +21,11 @@ class Encoder(ABC):
     kinds: ClassVar[dict[str, type[Encoder]]] = {}
     """Every kind of encoder, by name of its class."""
 
+    @property
+    def encodes_contexts(self) -> bool:
+        """Whether `encode_contexts` gives features."""
+        return False
+
     def __init_subclass__(cls) -> None:
         Encoder.kinds[cls.__name__] = cls
 
@@ -36,6 +41,20 @@ class Encoder(ABC):
             options: unique options under their contexts.
             progress: show a bar on a terminal's standard error where encoding takes long.
         """
+
+    def encode_contexts(self, options: Options, progress: bool = True) -> np.ndarray:
+        """Features of each context: float32 [number of contexts, number of their features].
+
+        Args:
+            options: whose contexts they are, in the numbering of ``options.context``.
+            progress: as in `encode`.
+
+        Raises:
+            InputError: if this encoder has none.
+        """
+        raise InputError(
+            f"{type(self).__name__} encodes no contexts, which this model reads; use SentenceEncoder, alone or in Concat"
+        )
 
     @property
     @abstractmethod

@@ -132,6 +132,15 @@ class SentenceEncoder(Encoder):
         return np.stack([found[key] for key in keys]) if keys else np.empty((0, self._width), np.float32)
 
     @property
+    def encodes_contexts(self) -> bool:
+        """Yes."""
+        return True
+
+    def encode_contexts(self, options: Options, progress: bool = True) -> np.ndarray:
+        """float32 [number of contexts, d]: each context as plain text."""
+        return self.encode_texts(options.contexts(), progress)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Numbered: no one feature means anything by itself."""
         parts = ("option", "option x context", "option - context") if self.context == "interaction" else ("sentence",)

@@ -1,6 +1,7 @@
 """Preference models: features x head x link x population."""
 
 from llull.models.coefficients import Coefficient
+from llull.models.fitting.learning import Learning
 from llull.models.heads import MLP, Linear
 from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
 from llull.models.model import PreferenceModel
@@ -14,6 +15,7 @@ __all__ = [
     "Coefficient",
     "Davidson",
     "DavidsonTies",
+    "Learning",
     "Linear",
     "Logistic",
     "NoisyLogistic",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from llull.models.fitting.part import Parts
 from llull.models.fitting.uncertainty import margin_variance
-from llull.models.populations.population import Parts
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,14 @@ from llull.judgments import Preferences
 from llull.judgments.views import Options, Pairs
 from llull.models import saving
 from llull.models.coefficients import Coefficient, coefficient_table
-from llull.models.fitting.adapting import adapt_part
-from llull.models.fitting.part import Part
+from llull.models.fitting.part import Part, Parts
 from llull.models.fitting.separation import Separation
 from llull.models.fitting.uncertainty import margin_variance
 from llull.models.heads import Head, Linear
 from llull.models.links import Link, Logistic
 from llull.models.populations import Population, Shared
-from llull.models.populations.population import Membership, Parts
-from llull.models.votes import Scaling, Votes, only_used
+from llull.models.populations.population import Membership
+from llull.models.votes import Scaling, Sides, Votes, only_used
 
 
 class PreferenceModel:
@@ -82,6 +81,7 @@ class PreferenceModel:
     # Learned state; set by `fit`, `adapt` and `load_model`.
     parts_: Parts
     scaling_: Scaling
+    context_scaling_: Scaling | None
     names_: tuple[str, ...]
     encoder_: Encoder
     descriptions_: tuple[str, ...]
@@ -109,9 +109,13 @@ class PreferenceModel:
         self.scaling_ = Scaling.measure(encoded, pairs, pairs.weight, divide)
         rows = self.scaling_.apply(encoded)
         membership = self.population.membership(pairs)
-        votes = _votes(pairs, rows, membership)
+        self.context_scaling_ = None
+        if self._reads_context:
+            contexts = self.encoder_.encode_contexts(pairs.options)
+            self.context_scaling_ = Scaling.of_rows(contexts)
+        votes = _votes(pairs, rows, membership, self._about(pairs.options))
         self.parts_ = self.population.fit(votes, self.head, self.link, self.l2, self.seed, self.names_)
-        self.probe_ = saving.Probe.take(self, rows[pairs.winner], rows[pairs.loser], membership)
+        self.probe_ = saving.Probe.take(self, votes.sides(), membership)
         return self
 
     def pairs(self, preferences: Preferences | Pairs) -> Pairs:
@@ -130,37 +134,46 @@ class PreferenceModel:
 
     def outcomes(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """Probabilities of win, tie and loss: float64 [n, 3]. Ties are 0 under a link that does not model them."""
-        winner, loser, membership = self._rows(pairs, annotator)
-        return self.score_rows(winner, loser, membership)
+        return self.score_sides(*self._sides(pairs, annotator))
 
-    def score_rows(self, winner: np.ndarray, loser: np.ndarray, membership: Membership) -> np.ndarray:
-        """`outcomes` for rows of standardized features [n, d]."""
-        found = np.empty((len(winner), 3))
-        for part, which in self._by_part(membership):
-            contrasts = self.head.contrast(part.hidden, winner[which], loser[which])
-            found[which] = self.link.outcomes(contrasts @ part.weights, part.theta)
+    def score_sides(self, sides: Sides, membership: Membership) -> np.ndarray:
+        """`outcomes` for rows of standardized features."""
+        found = np.zeros((len(sides), 3))
+        for part, which, share in self._voices(sides, membership):
+            margin = part.contrasts(self.head, sides.select(which)) @ part.weights
+            found[which] += share[:, None] * self.link.outcomes(margin, part.theta)
         return found
 
     def margin(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """Utility of the winner minus that of the loser, in log-odds: float64 [n]."""
-        winner, loser, membership = self._rows(pairs, annotator)
-        found = np.empty(len(winner))
-        for part, which in self._by_part(membership):
-            found[which] = self.head.contrast(part.hidden, winner[which], loser[which]) @ part.weights
+        sides, membership = self._sides(pairs, annotator)
+        found = np.zeros(len(sides))
+        for part, which, share in self._voices(sides, membership):
+            found[which] += share * (part.contrasts(self.head, sides.select(which)) @ part.weights)
         return found
 
     def uncertainty(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """Standard error of each pair's margin: float64 [n], in log-odds.
 
         It is that of the Laplace approximation (the inverse Hessian of the objective at its optimum,
-        penalty included), so it says how far the weights are undetermined, not how far people disagree.
+        penalty included), so it says how far the weights are undetermined, not how far people disagree:
+        that is `disagreement`. Of a mixture it is the mean over its parts, as if it were known who judges.
         """
-        winner, loser, membership = self._rows(pairs, annotator)
-        found = np.empty(len(winner))
-        for part, which in self._by_part(membership):
-            contrasts = self.head.contrast(part.hidden, winner[which], loser[which])
-            found[which] = np.sqrt(margin_variance(contrasts, part, self.parts_.shared))
-        return found
+        sides, membership = self._sides(pairs, annotator)
+        variance = np.zeros(len(sides))
+        for part, which, share in self._voices(sides, membership):
+            contrasts = part.contrasts(self.head, sides.select(which))
+            variance[which] += share * margin_variance(contrasts, part, self.parts_.shared)
+        return np.sqrt(variance)
+
+    def disagreement(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
+        """How far people are expected to disagree on each pair: float64 [n], from 0 to 1.
+
+        Four times the variance of the answer, 4 p (1 - p) for p as in `prob`: 1 where one half prefers each. It does
+        not fall with more judgments, as `uncertainty` does.
+        """
+        prob = self.prob(pairs, annotator)
+        return 4 * prob * (1 - prob)
 
     def utility(self, options: Options, group: str | None = None, annotator: str | None = None) -> np.ndarray:
         """Utility of each option, in log-odds, 0 at the average option of the fit: float64 [m].
@@ -170,13 +183,22 @@ class PreferenceModel:
             group: of a population of groups; the shared part if not given.
             annotator: of a population of annotators; the shared part if not given.
         """
-        part = self._part(group if group is not None else annotator)
-        basis = self.head.basis(part.hidden, self._features(options))
-        if basis is None:
-            raise InputError(
-                f"the head {type(self.head).__name__} compares options and gives them no utility; use prob"
-            )
-        return basis @ part.weights
+        rows = self._features(options)
+        about = self._about(options)
+        context = None if about is None else about[options.context]
+        member = group if group is not None else annotator
+        code = np.full(len(rows), -1 if member is None else 0, np.int32)
+        membership = Membership(code, () if member is None else (member,))
+        found = np.zeros(len(rows))
+        for voice in self.population.voices(self.parts_, membership, context):
+            seen = None if context is None else context[voice.which]
+            basis = voice.part.basis(self.head, rows[voice.which], seen)
+            if basis is None:
+                raise InputError(
+                    f"the head {type(self.head).__name__} compares options and gives them no utility; use prob"
+                )
+            found[voice.which] += voice.share * (basis @ voice.part.weights)
+        return found
 
     def score(self, preferences: Preferences | Pairs) -> float:
         """Accuracy: the weighted share of pairs without ties whose winner is predicted; an even chance counts half."""
@@ -206,12 +228,12 @@ class PreferenceModel:
         pairs = pairs.select(self.link.keep(pairs) & (pairs.weight > 0))
         if len(pairs) == 0:
             raise InputError("there are no pairs to adapt to")
-        winner, loser, membership = self._rows(pairs, None)
-        half = np.arange(len(pairs))
-        votes = _votes(pairs, np.concatenate([winner, loser]), membership, half, half + len(pairs))
+        pairs = only_used(pairs)
+        rows, membership = self._features(pairs.options), self.population.membership(pairs)
+        votes = _votes(pairs, rows, membership, self._about(pairs.options))
         new = copy.copy(self)
-        new.parts_ = adapt_part(self.parts_, votes, self.head, self.link, strength, self.population.member_noun)
-        new.probe_ = saving.Probe.take(new, winner, loser, membership)
+        new.parts_ = self.population.adapt(self.parts_, votes, self.head, self.link, strength)
+        new.probe_ = saving.Probe.take(new, votes.sides(), membership)
         return new
 
     def coefficients(self, level: float = 0.95) -> list[Coefficient]:
@@ -273,50 +295,41 @@ class PreferenceModel:
             raise InputError("this model is not fitted yet; call fit first")
         return self.scaling_.apply(self._encode(options))
 
-    def _rows(
-        self, preferences: Preferences | Pairs, annotator: str | None
-    ) -> tuple[np.ndarray, np.ndarray, Membership]:
+    @property
+    def _reads_context(self) -> bool:
+        return self.head.reads_context or self.population.reads_context
+
+    def _about(self, options: Options) -> np.ndarray | None:
+        """Standardized features of contexts, where something reads them."""
+        if self.context_scaling_ is None:
+            return None
+        return self.context_scaling_.apply(self.encoder_.encode_contexts(options))
+
+    def _sides(self, preferences: Preferences | Pairs, annotator: str | None) -> tuple[Sides, Membership]:
         pairs = only_used(self.pairs(preferences))
         rows = self._features(pairs.options)
         membership = self.population.membership(pairs)
         if annotator is not None:
-            self._part(annotator)
+            self.population.part(self.parts_, annotator)
             membership = Membership(np.zeros(len(pairs), np.int32), (annotator,))
-        return rows[pairs.winner], rows[pairs.loser], membership
+        about = self._about(pairs.options)
+        context = None if about is None else about[pairs.options.context[pairs.winner]]
+        return Sides(rows[pairs.winner], rows[pairs.loser], context), membership
 
     def _part(self, member: str | None) -> Part:
-        if member in self.parts_.members:
-            return self.parts_.members[member]
-        if self.parts_.shared is not None:
-            return self.parts_.shared
-        noun, known = self.population.member_noun, ", ".join(list(self.parts_.members)[:8])
-        which = f"no {noun}" if member is None else f"the {noun} {member!r}, which this model does not know"
-        raise InputError(f"this is for {which}; it knows {known}; name one of these, or fit with unseen='shared'")
+        return self.population.part(self.parts_, member)
 
-    def _by_part(self, membership: Membership) -> list[tuple[Part, np.ndarray]]:
-        """Each part in use, with the positions of its pairs."""
-        if len(membership.codes) == 0:
-            return []
-        order = np.argsort(membership.codes, kind="stable")
-        codes, starts = np.unique(membership.codes[order], return_index=True)
-        groups = np.split(order, starts[1:])
-        return [
-            (self._part(membership.names[code] if code >= 0 else None), which)
-            for code, which in zip(codes, groups, strict=True)
-        ]
+    def _voices(self, sides: Sides, membership: Membership) -> list[tuple[Part, np.ndarray, np.ndarray]]:
+        context = sides.context if self.population.reads_context else None
+        voices = self.population.voices(self.parts_, membership, context)
+        return [(voice.part, voice.which, voice.share) for voice in voices]
 
 
-def _votes(
-    pairs: Pairs,
-    rows: np.ndarray,
-    membership: Membership,
-    winner: np.ndarray | None = None,
-    loser: np.ndarray | None = None,
-) -> Votes:
+def _votes(pairs: Pairs, rows: np.ndarray, membership: Membership, about: np.ndarray | None) -> Votes:
     return Votes(
         rows=rows,
-        winner=pairs.winner if winner is None else winner,
-        loser=pairs.loser if loser is None else loser,
+        winner=pairs.winner,
+        loser=pairs.loser,
         tie=pairs.tie,
         weight=pairs.weight,
         context=pairs.context,
@@ -324,4 +337,6 @@ def _votes(
         judgment=pairs.judgment,
         member=membership.codes,
         members=membership.names,
+        about=about,
+        place=None if about is None else pairs.options.context[pairs.winner],
     )

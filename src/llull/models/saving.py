@@ -20,21 +20,24 @@ from safetensors.numpy import load, save_file
 from llull.encoders import encoder_from_config
 from llull.errors import InputError
 from llull.models import heads, links, populations
-from llull.models.fitting.part import Part
+from llull.models.fitting.learning import Learning
+from llull.models.fitting.part import Part, Parts
 from llull.models.fitting.separation import Separation
-from llull.models.populations.population import Membership, Parts
-from llull.models.votes import Scaling
+from llull.models.populations.population import Membership
+from llull.models.votes import Scaling, Sides
 
 if TYPE_CHECKING:
     from llull.models.model import PreferenceModel
 
-FORMAT = 1
+FORMAT = 2
 _PROBE_PAIRS = 64
 _TOLERANCE = 1e-6
 _AXES = {
     axis: {name: getattr(room, name) for name in room.__all__}
     for axis, room in (("head", heads), ("link", links), ("population", populations))
 }
+_BESIDE = "population/"
+_PROBE = ("winner", "loser", "context", "codes", "outcomes")
 _ARRAYS = ("weights", "theta", "covariance", "errors", "evidence")
 
 
@@ -44,22 +47,26 @@ class Probe:
 
     winner: np.ndarray
     loser: np.ndarray
+    context: np.ndarray
+    """[pairs, e]; [pairs, 0] where nothing reads contexts."""
     codes: np.ndarray
     names: tuple[str, ...]
     outcomes: np.ndarray
 
     @classmethod
-    def take(cls, model: PreferenceModel, winner: np.ndarray, loser: np.ndarray, membership: Membership) -> Probe:
-        """Pairs spread evenly over those given: rows [n, d]."""
-        at = np.unique(np.linspace(0, len(winner) - 1, min(_PROBE_PAIRS, len(winner))).round().astype(int))
+    def take(cls, model: PreferenceModel, sides: Sides, membership: Membership) -> Probe:
+        """Pairs spread evenly over those given."""
+        at = np.unique(np.linspace(0, len(sides) - 1, min(_PROBE_PAIRS, len(sides))).round().astype(int))
         codes = membership.codes[at].astype(np.int32)
-        chosen = Membership(codes, membership.names)
-        outcomes = model.score_rows(winner[at], loser[at], chosen)
-        return cls(winner[at], loser[at], codes, membership.names, outcomes)
+        chosen, some = Membership(codes, membership.names), sides.select(at)
+        outcomes = model.score_sides(some, chosen)
+        context = np.empty((len(at), 0)) if some.context is None else some.context
+        return cls(some.winner, some.loser, context, codes, membership.names, outcomes)
 
     def check(self, model: PreferenceModel, where: Path) -> None:
         """Raise InputError unless the model still says the same."""
-        now = model.score_rows(self.winner, self.loser, Membership(self.codes, self.names))
+        context = self.context if self.context.shape[1] else None
+        now = model.score_sides(Sides(self.winner, self.loser, context), Membership(self.codes, self.names))
         far = float(np.abs(now - self.outcomes).max(initial=0.0))
         if not far <= _TOLERANCE:
             raise InputError(
@@ -72,7 +79,10 @@ def save(model: PreferenceModel, folder: Path) -> Path:
     if not hasattr(model, "parts_"):
         raise InputError("this model is not fitted yet; call fit before save")
     arrays = {f"scaling/{name}": value for name, value in asdict(model.scaling_).items()}
-    arrays |= {f"probe/{name}": getattr(model.probe_, name) for name in ("winner", "loser", "codes", "outcomes")}
+    arrays |= {f"probe/{name}": getattr(model.probe_, name) for name in _PROBE}
+    if model.context_scaling_ is not None:
+        arrays |= {f"context_scaling/{name}": value for name, value in asdict(model.context_scaling_).items()}
+    arrays |= {f"population/{name}": value for name, value in model.parts_.arrays.items()}
     named: list[tuple[str | None, Part]] = [(None, model.parts_.shared)] if model.parts_.shared else []
     named += list(model.parts_.members.items())
     described = []
@@ -97,6 +107,7 @@ def save(model: PreferenceModel, folder: Path) -> Path:
         "seed": model.seed,
         "probe_members": list(model.probe_.names),
         "parts": described,
+        "known": list(model.parts_.known),
         "arrays_sha256": hashlib.sha256(unfinished.read_bytes()).hexdigest(),
     }
     (folder / "model.json.part").write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -124,8 +135,13 @@ def load_model(folder: str | Path) -> PreferenceModel:
         model.scaling_ = Scaling(arrays["scaling/center"], arrays["scaling/scale"])
         named = [(entry["member"], _part(entry, f"part{i}/", arrays)) for i, entry in enumerate(facts["parts"])]
         shared = next((part for member, part in named if member is None), None)
-        model.parts_ = Parts(shared, {member: part for member, part in named if member is not None})
-        probe = {name: arrays[f"probe/{name}"] for name in ("winner", "loser", "codes", "outcomes")}
+        members = {member: part for member, part in named if member is not None}
+        beside = {name[len(_BESIDE) :]: value for name, value in arrays.items() if name.startswith(_BESIDE)}
+        model.parts_ = Parts(shared, members, beside, tuple(facts["known"]))
+        model.context_scaling_ = None
+        if "context_scaling/center" in arrays:
+            model.context_scaling_ = Scaling(arrays["context_scaling/center"], arrays["context_scaling/scale"])
+        probe = {name: arrays[f"probe/{name}"] for name in _PROBE}
         model.probe_ = Probe(names=tuple(facts["probe_members"]), **probe)
     except KeyError as error:
         raise InputError(f"{folder}: the saved model lacks {error.args[0]!r}; save it again") from None
@@ -157,6 +173,9 @@ def _config(component: Any) -> dict[str, Any]:
 
 def _component(axis: str, config: dict[str, Any], folder: Path) -> Any:
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}
+    learning: Any = settings.get("learning")
+    if isinstance(learning, dict):
+        settings["learning"] = Learning(**learning)
     name = settings.pop("name")
     if name not in _AXES[axis]:
         raise InputError(f"{folder}: the {axis} {name!r} is unknown; there is {', '.join(_AXES[axis])}")

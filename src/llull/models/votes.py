@@ -15,6 +15,25 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Both options of some pairs, as rows of features, and what they are options for."""
+
+    winner: np.ndarray
+    """float64 [n, d]"""
+    loser: np.ndarray
+    """float64 [n, d]"""
+    context: np.ndarray | None = None
+    """float64 [n, e]: features of the pairs' contexts, where something reads them."""
+
+    def __len__(self) -> int:
+        return len(self.winner)
+
+    def select(self, which: np.ndarray | slice) -> Sides:
+        """The pairs at these positions."""
+        return Sides(self.winner[which], self.loser[which], None if self.context is None else self.context[which])
+
+
+@dataclass(frozen=True)
 class Votes:
     """Pairs of rows, ready for a head, a link and a population. Arrays have length n but where said."""
 
@@ -38,14 +57,23 @@ class Votes:
     """int, index into ``members``; -1 where unknown"""
     members: tuple[str, ...]
     """The names of the population's members."""
+    about: np.ndarray | None = None
+    """float64 [c, e]: features of contexts, standardized; None where nothing reads them."""
+    place: np.ndarray | None = None
+    """int, index into ``about``: each vote's context"""
 
     def __len__(self) -> int:
         return len(self.winner)
 
     def select(self, which: np.ndarray) -> Votes:
         """The votes at these positions, or where this mask is true; ``rows`` stay whole."""
-        names = [f.name for f in fields(self) if f.name not in ("rows", "members")]
-        return replace(self, **{name: getattr(self, name)[which] for name in names})
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("rows", "members", "about")}
+        return replace(self, **{name: value[which] for name, value in columns.items() if value is not None})
+
+    def sides(self) -> Sides:
+        """The rows of both options of each vote, and of its context."""
+        about = None if self.about is None or self.place is None else self.about[self.place]
+        return Sides(self.rows[self.winner], self.rows[self.loser], about)
 
     @property
     def n_effective(self) -> float:
@@ -80,6 +108,12 @@ class Scaling:
             square += weight[block] @ (gap * gap)
         scale = np.sqrt(square / (2 * total))
         return cls(center, np.where((scale > 0) & divide, scale, 1.0))
+
+    @classmethod
+    def of_rows(cls, rows: np.ndarray) -> Scaling:
+        """Mean and standard deviation of rows [m, d] themselves; the scale of a constant is 1."""
+        center, scale = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
+        return cls(center, np.where(scale > 0, scale, 1.0))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Features [m, d] as float64 in units of their scales."""

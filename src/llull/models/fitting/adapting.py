@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from llull.errors import InputError
-from llull.models.fitting.part import Part, finish
+from llull.models.fitting.part import Part, Parts, finish
 from llull.models.fitting.weights import WeightObjective
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Parts
 from llull.models.votes import Votes
 
 
@@ -59,7 +58,7 @@ def _adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: floa
         strength = prior.shrinkage or prior.l2
     if not 0 < strength < np.inf:
         raise InputError(f"adapting with a strength of {strength} makes no sense; give a finite strength above 0")
-    contrasts = head.contrast(prior.hidden, votes.rows[votes.winner], votes.rows[votes.loser])
+    contrasts = prior.contrasts(head, votes.sides())
     fixed = _FixedTheta(link, prior.theta)
     objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights)
     return replace(finish(objective, votes, prior.hidden), theta=prior.theta, shrinkage=prior.shrinkage)

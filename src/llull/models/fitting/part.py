@@ -12,11 +12,13 @@ from llull.models.fitting.separation import Separation, find_separation
 from llull.models.fitting.weights import NotConverged, WeightObjective, inverse
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import HELD_OUT, Votes, held_out
+from llull.models.votes import HELD_OUT, Sides, Votes, held_out
 
 # From so strong that nothing is left of the weights to so weak that the votes decide alone; per unit of weight.
 L2_GRID = np.logspace(1, -5, 10)
 _LOOSE = 1e-6
+PROJECTION = "projection"
+"""In what is below the weights: a matrix [p, q] from a head's contrasts to the few numbers that weights are over."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,33 @@ class Part:
     shrinkage_path: dict[float, float] = field(default_factory=dict)
     """Loss per unit of weight on the votes held out, for each shrinkage tried."""
 
+    def contrasts(self, head: Head, sides: Sides) -> np.ndarray:
+        """What pairs look like to this part's weights: [n, p]."""
+        found = head.contrast(self.hidden, sides)
+        return found @ self.hidden[PROJECTION] if PROJECTION in self.hidden else found
+
+    def basis(self, head: Head, rows: np.ndarray, context: np.ndarray | None) -> np.ndarray | None:
+        """What options look like to this part's weights: [m, p]; None where the head gives no utility."""
+        found = head.basis(self.hidden, rows, context)
+        return found @ self.hidden[PROJECTION] if found is not None and PROJECTION in self.hidden else found
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Fitted state of a population."""
+
+    shared: Part | None = None
+    """For all, and for members that are not known; None where the population has no such part."""
+    members: dict[str, Part] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    """What the population learned beside them."""
+    known: tuple[str, ...] = ()
+    """Names of those that rows of ``arrays`` are about, where the members are not these."""
+
+    def all(self) -> list[Part]:
+        """Every part, the shared one first."""
+        return ([self.shared] if self.shared else []) + list(self.members.values())
+
 
 def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Part:
     """Fit a head and its weights to these votes.
@@ -69,7 +98,7 @@ def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, 
         raise InputError("there are no pairs to fit; the judgments rank nothing, or the link leaves all of them out")
     link.check(votes)
     hidden = head.learn(votes, link, seed)
-    contrasts = head.contrast(hidden, votes.rows[votes.winner], votes.rows[votes.loser])
+    contrasts = head.contrast(hidden, votes.sides())
     path: dict[float, float] = {}
     start, curvature = None, None
     if l2 is None:

@@ -1,7 +1,22 @@
 """The head axis: what a pair of options looks like to a vector of weights."""
 
+from llull.models.heads.bilinear import Bilinear
+from llull.models.heads.directions import PrincipalDirections
+from llull.models.heads.distances import Distances
+from llull.models.heads.gated import Experts, Gated
 from llull.models.heads.head import Head
 from llull.models.heads.linear import Linear
 from llull.models.heads.mlp import MLP
+from llull.models.heads.skew import SkewEmbedding
 
-__all__ = ["MLP", "Head", "Linear"]
+__all__ = [
+    "MLP",
+    "Bilinear",
+    "Distances",
+    "Experts",
+    "Gated",
+    "Head",
+    "Linear",
+    "PrincipalDirections",
+    "SkewEmbedding",
+]

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from llull.models.links.link import Link
-from llull.models.votes import Votes
+from llull.models.votes import Sides, Votes
 
 Hidden = dict[str, np.ndarray]
 """Named arrays that a head learns below the weights."""
@@ -20,17 +20,28 @@ Hidden = dict[str, np.ndarray]
 class Head(ABC):
     """What populations ask of a head."""
 
+    @property
+    def reads_context(self) -> bool:
+        """Whether it needs features of contexts."""
+        return False
+
     @abstractmethod
     def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
         """Learn what is below the weights from these votes."""
 
     @abstractmethod
-    def contrast(self, hidden: Hidden, winner: np.ndarray, loser: np.ndarray) -> np.ndarray:
+    def contrast(self, hidden: Hidden, sides: Sides) -> np.ndarray:
         """Rows [n, p] for pairs of rows of features [n, d]; swapping the two changes the sign."""
 
     @abstractmethod
-    def basis(self, hidden: Hidden, rows: np.ndarray) -> np.ndarray | None:
-        """Rows [m, p] in which the utility is ``basis @ weights``; None for a head without a utility."""
+    def basis(self, hidden: Hidden, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray | None:
+        """Rows [m, p] in which the utility is ``basis @ weights``; None for a head without a utility.
+
+        Args:
+            hidden: what was learned.
+            rows: features [m, d].
+            context: features of the rows' contexts [m, e], for a head that reads them.
+        """
 
     @abstractmethod
     def names(self, features: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import Votes
+from llull.models.votes import Sides, Votes
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Linear(Head):
         """Nothing is below the weights."""
         return {}
 
-    def contrast(self, hidden: Hidden, winner: np.ndarray, loser: np.ndarray) -> np.ndarray:
+    def contrast(self, hidden: Hidden, sides: Sides) -> np.ndarray:
         """Differences of features [n, d]."""
-        return winner - loser
+        return sides.winner - sides.loser
 
-    def basis(self, hidden: Hidden, rows: np.ndarray) -> np.ndarray:
+    def basis(self, hidden: Hidden, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
         """The features themselves [m, d]."""
         return rows
 

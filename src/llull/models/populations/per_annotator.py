@@ -9,11 +9,11 @@ import numpy as np
 from llull.errors import InputError
 from llull.judgments.views import Pairs
 from llull.models.fitting.deviations import DeviationObjective
-from llull.models.fitting.part import Part, fit_part
+from llull.models.fitting.part import Part, Parts, fit_part
 from llull.models.fitting.weights import NotConverged
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Parts, Population
+from llull.models.populations.population import Membership, Population
 from llull.models.votes import Votes, held_out
 
 # Per vote of an average annotator: from hardly any deviation to deviations that the votes decide alone.
@@ -55,7 +55,7 @@ class PerAnnotator(Population):
         if len(present) == 0:
             raise InputError("no judgment says who its annotator is, by which PerAnnotator tells weights apart")
         shared = fit_part(votes, head, link, l2, seed, names)
-        contrasts = head.contrast(shared.hidden, votes.rows[votes.winner], votes.rows[votes.loser])
+        contrasts = shared.contrasts(head, votes.sides())
         dense = np.where(votes.member >= 0, np.searchsorted(present, votes.member), -1)
         known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))
         shrinkage, path = self.shrinkage, {}

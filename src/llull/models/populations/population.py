@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from llull.errors import InputError
 from llull.judgments.views import Pairs
-from llull.models.fitting.part import Part
+from llull.models.fitting.adapting import adapt_part
+from llull.models.fitting.part import Part, Parts
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
 from llull.models.votes import Votes
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Fitted state of a population."""
-
-    shared: Part | None = None
-    """For all, and for members that are not known; None where the population has no such part."""
-    members: dict[str, Part] = field(default_factory=dict)
-
-    def all(self) -> list[Part]:
-        """Every part, the shared one first."""
-        return ([self.shared] if self.shared else []) + list(self.members.values())
 
 
 @dataclass(frozen=True)
@@ -36,8 +25,24 @@ class Membership:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Voice:
+    """A part of a population, and how far it speaks for which pairs."""
+
+    part: Part
+    which: np.ndarray
+    """int [r]: positions of the pairs."""
+    share: np.ndarray
+    """float64 [r], in [0, 1]; the shares of all voices of a pair sum to 1."""
+
+
 class Population(ABC):
     """What a preference model asks of a population."""
+
+    @property
+    def reads_context(self) -> bool:
+        """Whether it needs features of contexts."""
+        return False
 
     @property
     def group_key(self) -> str | None:
@@ -52,6 +57,41 @@ class Population(ABC):
     @abstractmethod
     def membership(self, pairs: Pairs) -> Membership:
         """The member of each pair."""
+
+    def voices(self, parts: Parts, membership: Membership, about: np.ndarray | None) -> list[Voice]:
+        """Who speaks for each pair: unless said otherwise, its member alone.
+
+        Args:
+            parts: fitted.
+            membership: the member of each pair.
+            about: features of the pairs' contexts [n, e], if the population reads them.
+
+        Raises:
+            InputError: if a pair's member is not known and there is no shared part.
+        """
+        if len(membership.codes) == 0:
+            return []
+        order = np.argsort(membership.codes, kind="stable")
+        codes, starts = np.unique(membership.codes[order], return_index=True)
+        groups = np.split(order, starts[1:])
+        return [
+            Voice(self.part(parts, membership.names[code] if code >= 0 else None), which, np.ones(len(which)))
+            for code, which in zip(codes, groups, strict=True)
+        ]
+
+    def part(self, parts: Parts, member: str | None) -> Part:
+        """The part of a member, or the shared one."""
+        if member is not None and member in parts.members:
+            return parts.members[member]
+        if parts.shared is not None:
+            return parts.shared
+        noun, known = self.member_noun, ", ".join(list(parts.members)[:8])
+        which = f"no {noun}" if member is None else f"the {noun} {member!r}, which this model does not know"
+        raise InputError(f"this is for {which}; it knows {known}; name one of these, or fit with unseen='shared'")
+
+    def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
+        """The same parts with new ones for the members of a few votes; see `PreferenceModel.adapt`."""
+        return adapt_part(parts, votes, head, link, strength, self.member_noun)
 
     @abstractmethod
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:

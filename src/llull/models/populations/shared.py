@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from llull.judgments.views import Pairs
-from llull.models.fitting.part import fit_part
+from llull.models.fitting.part import Parts, fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Parts, Population
+from llull.models.populations.population import Membership, Population
 from llull.models.votes import Votes
 
 

@@ -1,0 +1,106 @@
+"""Heads that let the context say what counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.models.fitting.learning import Learning
+from llull.models.heads.head import Hidden
+from llull.models.heads.learned import LearnedHead, softmax
+from llull.models.votes import Sides
+
+
+@dataclass(frozen=True)
+class Gated(LearnedHead):
+    """Utility is sum_j w_j g_j(c) x_j: the context gates features, the scores of several objectives or attributes.
+
+    g = softmax(c G + b). With ratings of several aspects as features this is the gating of ArmoRM (Wang et al., 2024)
+    and of prompt-aware orchestration; with scores of latent attributes the attention of PrefPalette (2025), where
+    ``dropout`` leaves attributes out in learning so that none is leant on alone.
+
+    Args:
+        dropout: share of features left out of each learning step, in [0, 1).
+        learning: how Adam learns G.
+    """
+
+    dropout: float = 0.0
+    learning: Learning = field(default_factory=Learning)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout={self.dropout} is no share from 0 to below 1")
+
+    @property
+    def reads_context(self) -> bool:
+        """Yes."""
+        return True
+
+    def start(self, features: int, contexts: int, random: np.random.Generator) -> Hidden:
+        """Gates that are nearly even."""
+        return {"gate": random.normal(size=(contexts, features)) * 1e-2, "bias": np.zeros(features)}
+
+    def contrast(self, hidden: Hidden, sides: Sides) -> Any:
+        """Gated differences [n, d]."""
+        gap = sides.winner - sides.loser
+        if self.dropout and not isinstance(gap, np.ndarray):
+            gap = _thinned(gap, self.dropout)
+        return self._gates(hidden, sides.context) * gap
+
+    def basis(self, hidden: Hidden, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Gated features [m, d]."""
+        return self._gates(hidden, context) * rows
+
+    def _gates(self, hidden: Hidden, context: Any) -> Any:
+        return softmax(context @ hidden["gate"] + hidden["bias"]) * len(hidden["bias"])
+
+
+def _thinned(rows: Any, share: float) -> Any:
+    """Rows with a share of their entries 0 and the others larger by as much, while gradients are taken."""
+    import torch
+
+    return torch.nn.functional.dropout(rows, share, training=torch.is_grad_enabled())
+
+
+@dataclass(frozen=True)
+class Experts(LearnedHead):
+    """Utility is sum_k g_k(c) w_k . x: experts with weights of their own, and a context's share in each.
+
+    The gates g = softmax(c G) are learned by Adam, the experts' weights fitted to their optimum above them (mixture of
+    experts as in DMoERM, 2024, without its inner ones).
+
+    Args:
+        experts: how many.
+        learning: how Adam learns the gates.
+    """
+
+    experts: int = 4
+    learning: Learning = field(default_factory=lambda: Learning(weight_decay=0.1))
+
+    def __post_init__(self) -> None:
+        if self.experts < 2:
+            raise InputError(f"experts={self.experts}: give at least 2; one is the Linear head")
+
+    @property
+    def reads_context(self) -> bool:
+        """Yes."""
+        return True
+
+    def start(self, features: int, contexts: int, random: np.random.Generator) -> Hidden:
+        """Gates that are far from even, so that experts differ."""
+        return {"gate": random.normal(size=(contexts, self.experts)) * 2 * contexts**-0.5}
+
+    def contrast(self, hidden: Hidden, sides: Sides) -> Any:
+        """Differences of features, once for each expert times its share: [n, experts * d]."""
+        return self._spread(hidden, sides.winner - sides.loser, sides.context)
+
+    def basis(self, hidden: Hidden, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        """Features once for each expert times its share: [m, experts * d]."""
+        return self._spread(hidden, rows, context)
+
+    def _spread(self, hidden: Hidden, rows: Any, context: Any) -> Any:
+        shares = softmax(context @ hidden["gate"])
+        return (shares[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)

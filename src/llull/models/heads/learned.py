@@ -1,0 +1,74 @@
+"""Heads with something to learn below the weights, and how it is learned."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax as numpy_softmax
+
+from llull.models.fitting.learning import Learning, learn
+from llull.models.heads.head import Head, Hidden
+from llull.models.links.link import Link
+from llull.models.votes import Sides, Votes
+
+
+class LearnedHead(Head):
+    """A head whose hidden arrays are learned by gradients, with weights above them, and kept where it generalizes.
+
+    `contrast` is written once, in operations that numpy arrays and torch tensors share: torch learns, numpy predicts.
+    """
+
+    learning: Learning
+
+    @abstractmethod
+    def start(self, features: int, contexts: int, random: np.random.Generator) -> Hidden:
+        """Hidden arrays to begin from.
+
+        Args:
+            features: d, numbers of an option.
+            contexts: e, numbers of a context; 0 where there are none.
+            random: where they come from.
+        """
+
+    def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
+        """Learn from these votes; the same votes and seed give the same arrays on a CPU."""
+        random = np.random.default_rng(seed)
+        hidden = self.start(votes.rows.shape[1], 0 if votes.about is None else votes.about.shape[1], random)
+        width = self.contrast(hidden, votes.select(np.arange(1)).sides()).shape[1]
+        arrays = {**hidden, _WEIGHTS: random.normal(size=width) * width**-0.5}
+
+        def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
+            return self.contrast(learned, sides) @ learned[_WEIGHTS]
+
+        found = learn(arrays, margin, votes, link, seed, self.learning).arrays
+        return {name: found[name] for name in hidden}
+
+    def names(self, features: tuple[str, ...]) -> None:
+        """No one could say what a learned unit is about."""
+        return None
+
+
+_WEIGHTS = "weights"
+
+
+def softmax(scores: Any) -> Any:
+    """Over the last axis, of an array or a tensor."""
+    return numpy_softmax(scores, axis=-1) if isinstance(scores, np.ndarray) else scores.softmax(-1)
+
+
+def softplus(values: Any) -> Any:
+    """log(1 + exp(x)), of an array or a tensor."""
+    if isinstance(values, np.ndarray):
+        return np.logaddexp(0.0, values)
+    return values.logaddexp(values.new_zeros(()))
+
+
+def joined(*parts: Any) -> Any:
+    """Arrays or tensors side by side."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts, axis=1)
+    import torch
+
+    return torch.cat(parts, dim=1)
