@@ -25,6 +25,7 @@ from llull.objectives.presets.lists import (
     RankedPairsDPO,
     TreePO,
 )
+from llull.objectives.regularisers.likelihood import ChosenLikelihood
 
 M, K, STEPS = 4, 5, 3
 
@@ -373,3 +374,24 @@ def test_missing_and_huge_gains_are_said_clearly(objective: Objective) -> None:
 def test_settings_without_meaning_are_refused(wrong: Callable[[], object]) -> None:
     with pytest.raises(InputError):
         wrong()
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_likelihood_of_a_ranking_is_the_mean_over_its_best_tier(seed: int, reduction: str) -> None:
+    """A slow twin, over random tiers in random order with padding anywhere, and one ranking without options."""
+    random = torch.Generator().manual_seed(seed)
+    rows, width = 12, 5
+    policy = -torch.rand(rows * width, generator=random, dtype=torch.float64)
+    length = torch.randint(1, 9, (rows * width,), generator=random)
+    there = torch.rand(rows, width, generator=random) < 0.7
+    there[0] = False
+    option = torch.randperm(rows * width, generator=random).reshape(rows, width).masked_fill(~there, -1)
+    tier = torch.randint(0, 3, (rows, width), generator=random).masked_fill(~there, -1)
+    units = ListUnits.of(option, tier)
+    found = ChosenLikelihood(1.0, reduction)(Batch(Scores(policy, length=length), {"main": units}), units)
+    for row in range(rows):
+        listed = [(t, o) for t, o in zip(tier[row].tolist(), option[row].tolist(), strict=True) if o >= 0]
+        best = [o for t, o in listed if t == min(t for t, _ in listed)]
+        each = [-policy[o].item() / (length[o].item() if reduction == "mean" else 1) for o in best]
+        assert found[row].item() == pytest.approx(sum(each) / len(each) if each else 0.0, rel=1e-12)

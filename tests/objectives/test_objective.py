@@ -9,6 +9,8 @@ from written_formulas import execute
 from llull.errors import InputError
 from llull.objectives import DPO, Batch, Objective, PairUnits, Scores
 from llull.objectives.links.logistic import Logistic
+from llull.objectives.regularisers.likelihood import ChosenLikelihood
+from llull.objectives.scores.log_probability import LogProbability
 from llull.objectives.scores.log_ratio import LogRatio
 from llull.objectives.structures.pairwise import Pairwise
 from llull.objectives.weights.beliefs import AsJudged, Debiased, Reliability, Smoothed
@@ -108,3 +110,27 @@ def test_a_noise_from_which_nothing_can_be_learned_is_refused(noise: float) -> N
     for belief in (Smoothed, Debiased):
         with pytest.raises(InputError, match="flipped"):
             belief(noise)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_rounding_at_the_reference_is_no_preference(reduction: str) -> None:
+    policy, length = torch.tensor([-400.0, -300.0, -400.0, -300.0]), torch.tensor([40, 30, 40, 30])
+    # One unit in the last place of the chosen option's sum, and a difference that is far more than that.
+    reference = policy - torch.tensor([2.0**-15, 0.0, 0.01, 0.0])
+    gaps = Objective(LogRatio(2.5, reduction), Pairwise(), Logistic())(
+        Batch(Scores(policy, reference, length), {"main": pairs(2)})
+    ).gaps
+    assert policy[0] != reference[0]
+    assert gaps[0] == 0
+    assert gaps[1] > 0
+
+
+def test_a_small_difference_of_likelihoods_is_a_preference() -> None:
+    near = Scores(torch.tensor([-3.0, -3.000001]), length=torch.tensor([3, 3]))
+    assert (Objective(LogProbability(), Pairwise(), Logistic())(Batch(near, {"main": pairs(1)})).gaps > 0).all()
+
+
+@pytest.mark.parametrize("part", [LogRatio, LogProbability, ChosenLikelihood])
+def test_an_unknown_reduction_is_refused(part: type) -> None:
+    with pytest.raises(InputError, match=r"^reduction='average' is not known; it is sum or mean$"):
+        part(reduction="average")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from llull.evaluate.intervals import Estimate, mean_interval
-from llull.objectives.batch import MAIN, ListUnits, PairUnits, SingleUnits, Units
+from llull.objectives.batch import MAIN, ROUNDING, ListUnits, PairUnits, SingleUnits, Units
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def each_pair(values: OptionValues, units: Mapping[str, Units]) -> dict[str, np.
     """What the metrics are means of: float64 [pairs] of `decided`; NaN where a pair says nothing."""
     better, worse, _ = decided(units[MAIN])
     # Sums of float32 numbers differ in their last digits with what else was in the row; that is no preference.
-    noise = 1e-6 * (np.abs(values.policy) + np.abs(values.reference))
+    noise = ROUNDING * (np.abs(values.policy) + np.abs(values.reference))
     reward, per_token = values.reward, values.policy / np.maximum(values.length, 1)
     gap = reward[better] - reward[worse]
     clear = np.where(np.abs(gap) > noise[better] + noise[worse], gap, 0.0)

@@ -89,6 +89,10 @@ class Score(Part, ABC):
     def forward(self, batch: Batch) -> Tensor:
         """The worth of each option: [n]."""
 
+    def rounding(self, batch: Batch) -> Tensor:
+        """By how much rounding alone may move the worth of each option away from 0, no gradient: [n]; 0 if unknown."""
+        return batch.options.policy.new_zeros(len(batch.options))
+
     def pair(self, batch: Batch, units: PairUnits) -> tuple[Tensor, Tensor]:
         """The worth of the chosen and of the rejected option of each pair: [m], [m]."""
         scores = self(batch)

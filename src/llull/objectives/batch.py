@@ -9,6 +9,9 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+ROUNDING = 1e-6
+"""Sums of float32 log-probabilities differ by about this part of themselves with what else was in a row."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -72,6 +75,13 @@ class Scores:
         if self.reference is None:
             raise ValueError("this objective compares with a reference, and the batch has no reference scores")
         return self.policy - self.reference
+
+    @property
+    def rounding(self) -> Tensor:
+        """float [n]: log-ratios no larger than this are rounding; 0 without a reference. No gradient."""
+        if self.reference is None:
+            return torch.zeros_like(self.policy.detach())
+        return ROUNDING * (self.policy.detach().abs() + self.reference.abs())
 
 
 @dataclass(frozen=True, kw_only=True)

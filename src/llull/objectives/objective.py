@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from llull.objectives.axes import Belief, Kind, Link, Needs, Part, Regulariser, Score, Structure, Weight
-from llull.objectives.batch import MAIN, Batch, Units
+from llull.objectives.batch import MAIN, Batch, PairUnits, Units
 from llull.objectives.weights.beliefs import AsJudged
 
 
@@ -32,7 +32,7 @@ class Losses:
     noted: Mapping[str, Tensor] = field(default_factory=dict)
     """Sums for `Objective.update`."""
     gaps: Tensor | None = None
-    """[u], no gradient: each pair's margin between its options' scores."""
+    """[u], no gradient: each pair's margin between its options' scores; 0 where that is rounding."""
 
     def mean(self) -> Tensor:
         """The loss if this batch were all: the sum over terms of total / count."""
@@ -141,7 +141,7 @@ class Objective(nn.Module):
             beside = batch.units[regulariser.of]
             total = (beside.weight * regulariser(batch, beside)).sum()
             terms[name] = Term(regulariser.weight * total, beside.count)
-        return Losses(terms, noted, outcome.gap)
+        return Losses(terms, noted, self._clear(outcome.gap, batch))
 
     def widen(self, width: int) -> None:
         """Tell parts that read hidden states how many numbers one has, before any optimizer sees their parameters."""
@@ -168,6 +168,15 @@ class Objective(nn.Module):
         """Take in what was noted over the window."""
         for part in self.parts:
             part.update(sums)
+
+    @torch.no_grad()
+    def _clear(self, gap: Tensor | None, batch: Batch) -> Tensor | None:
+        """Gaps with 0 in the place of those that rounding may have made, which are no preference."""
+        units = batch.main
+        if gap is None or not isinstance(units, PairUnits):
+            return gap
+        noise = self.score.rounding(batch)
+        return torch.where(gap.abs() <= noise[units.chosen] + noise[units.rejected], 0.0, gap)
 
     def _named_regularisers(self) -> list[tuple[str, Regulariser]]:
         return [(f"{type(part).__name__.lower()}_{at}", part) for at, part in enumerate(self.regularisers)]

@@ -12,7 +12,7 @@ from llull.errors import InputError
 from llull.objectives.axes import Needs, Score
 from llull.objectives.batch import Batch
 from llull.objectives.extremes import tangent_exp
-from llull.objectives.scores.log_ratio import Reduction, checked_beta
+from llull.objectives.scores.log_ratio import Reduction, checked_beta, checked_reduction
 
 Family = Literal["reverse_kl", "forward_kl", "jensen_shannon", "alpha"]
 
@@ -43,13 +43,18 @@ class DivergedRatio(Score):
         super().__init__()
         if divergence not in ("reverse_kl", "forward_kl", "jensen_shannon", "alpha"):
             raise InputError(f"divergence: no {divergence!r}; choose reverse_kl, forward_kl, jensen_shannon or alpha")
-        self.beta, self.alpha, self.reduction = checked_beta(beta), alpha, reduction
+        self.beta, self.alpha, self.reduction = checked_beta(beta), alpha, checked_reduction(reduction)
         self.divergence: Family = "reverse_kl" if divergence == "alpha" and abs(alpha - 1) < 1e-6 else divergence
 
     def forward(self, batch: Batch) -> Tensor:
         """[n]"""
         score = self.beta * self._derivative(batch.options.ratio)
         return score / batch.options.lengths if self.reduction == "mean" else score
+
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: where the ratio is small, no derivative is steeper than 1."""
+        noise = self.beta * batch.options.rounding
+        return noise / batch.options.lengths if self.reduction == "mean" else noise
 
     def _derivative(self, ratio: Tensor) -> Tensor:
         if self.divergence == "forward_kl":

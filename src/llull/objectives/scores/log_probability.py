@@ -6,7 +6,7 @@ from torch import Tensor
 
 from llull.objectives.axes import Score
 from llull.objectives.batch import Batch
-from llull.objectives.scores.log_ratio import Reduction, checked_beta
+from llull.objectives.scores.log_ratio import Reduction, checked_beta, checked_reduction
 
 
 class LogProbability(Score):
@@ -19,7 +19,7 @@ class LogProbability(Score):
 
     def __init__(self, beta: float = 1.0, reduction: Reduction = "mean") -> None:
         super().__init__()
-        self.beta, self.reduction = checked_beta(beta), reduction
+        self.beta, self.reduction = checked_beta(beta), checked_reduction(reduction)
 
     def forward(self, batch: Batch) -> Tensor:
         """[n]"""

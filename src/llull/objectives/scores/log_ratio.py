@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor
 
@@ -26,12 +26,17 @@ class LogRatio(Score):
 
     def __init__(self, beta: float = 0.1, reduction: Reduction = "sum") -> None:
         super().__init__()
-        self.beta, self.reduction = checked_beta(beta), reduction
+        self.beta, self.reduction = checked_beta(beta), checked_reduction(reduction)
 
     def forward(self, batch: Batch) -> Tensor:
         """[n]"""
         ratio = self.beta * batch.options.ratio
         return ratio / batch.options.lengths if self.reduction == "mean" else ratio
+
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: what rounding of the two log-probabilities leaves of the ratio."""
+        noise = self.beta * batch.options.rounding
+        return noise / batch.options.lengths if self.reduction == "mean" else noise
 
     def formula(self) -> tuple[str, ...]:
         """One line."""
@@ -44,3 +49,10 @@ def checked_beta(beta: float) -> float:
     if not beta > 0:
         raise InputError(f"beta must be positive, not {beta:g}")
     return beta
+
+
+def checked_reduction(reduction: Reduction) -> Reduction:
+    """A word that says how numbers of tokens become an option's."""
+    if reduction not in get_args(Reduction):
+        raise InputError(f"reduction={reduction!r} is not known; it is {' or '.join(get_args(Reduction))}")
+    return reduction

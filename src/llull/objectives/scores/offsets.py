@@ -29,6 +29,10 @@ class WithLength(Score):
         """[n]"""
         return self.inner(batch) + self.weight * batch.options.lengths
 
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: of the inner score."""
+        return self.inner.rounding(batch)
+
     def formula(self) -> tuple[str, ...]:
         """The inner score under another name."""
         return (f"s(y) = inner(y) + {self.weight:g} * length(y)", *_renamed(self.inner))
@@ -61,6 +65,10 @@ class LessRewards(Score):
                 f"column {self.column!r} has {rewards.shape[1]} rewards and the objective {len(self.weight_of)} weights"
             )
         return (self.inner(batch) - rewards @ rewards.new_tensor(self.weight_of)) / self.share
+
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: of the inner score, by the share."""
+        return self.inner.rounding(batch) / self.share
 
     def formula(self) -> tuple[str, ...]:
         """The inner score under another name."""
@@ -105,6 +113,10 @@ class LessMargin(Score):
             known = reward[units.chosen] - reward[units.rejected]
         margin = known.to(chosen).clamp(min=1e-3).log() if self.growth == "log" else known.to(chosen)
         return chosen - self.scale * torch.where(known.isnan(), 0.0, margin), rejected
+
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: of the inner score."""
+        return self.inner.rounding(batch)
 
     def formula(self) -> tuple[str, ...]:
         """The margin counts against the chosen option."""

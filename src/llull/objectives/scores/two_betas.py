@@ -32,6 +32,10 @@ class TwoBetas(Score):
         ratio = batch.options.ratio
         return self.chosen * ratio[units.chosen], self.rejected * ratio[units.rejected]
 
+    def rounding(self, batch: Batch) -> Tensor:
+        """[n]: of the larger beta."""
+        return max(self.chosen, self.rejected) * batch.options.rounding
+
     def formula(self) -> tuple[str, ...]:
         """One line."""
         return (f"s(y) = ({self.chosen:g} if y == w else {self.rejected:g}) * (policy(y) - reference(y))",)
