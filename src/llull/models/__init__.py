@@ -2,26 +2,43 @@
 
 from llull.models.coefficients import Coefficient
 from llull.models.fitting.learning import Learning
-from llull.models.heads import MLP, Linear
+from llull.models.heads import (
+    MLP,
+    Bilinear,
+    Distances,
+    Experts,
+    Gated,
+    Linear,
+    PrincipalDirections,
+    SkewEmbedding,
+)
 from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
-from llull.models.populations import PerAnnotator, PerGroup, Shared
+from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Shared
 from llull.models.saving import load_model
 
 __all__ = [
     "MLP",
+    "Bilinear",
     "BradleyTerry",
     "Coefficient",
     "Davidson",
     "DavidsonTies",
+    "Distances",
+    "Experts",
+    "Gated",
     "Learning",
     "Linear",
     "Logistic",
+    "LowRank",
+    "Mixture",
     "NoisyLogistic",
     "PerAnnotator",
     "PerGroup",
     "PreferenceModel",
+    "PrincipalDirections",
     "Shared",
+    "SkewEmbedding",
     "load_model",
 ]

@@ -310,7 +310,7 @@ class PreferenceModel:
         rows = self._features(pairs.options)
         membership = self.population.membership(pairs)
         if annotator is not None:
-            self.population.part(self.parts_, annotator)
+            self.population.check(self.parts_, annotator)
             membership = Membership(np.zeros(len(pairs), np.int32), (annotator,))
         about = self._about(pairs.options)
         context = None if about is None else about[pairs.options.context[pairs.winner]]

@@ -53,8 +53,7 @@ class Part:
 
     def contrasts(self, head: Head, sides: Sides) -> np.ndarray:
         """What pairs look like to this part's weights: [n, p]."""
-        found = head.contrast(self.hidden, sides)
-        return found @ self.hidden[PROJECTION] if PROJECTION in self.hidden else found
+        return projected(head, self.hidden, sides)
 
     def basis(self, head: Head, rows: np.ndarray, context: np.ndarray | None) -> np.ndarray | None:
         """What options look like to this part's weights: [m, p]; None where the head gives no utility."""
@@ -79,7 +78,21 @@ class Parts:
         return ([self.shared] if self.shared else []) + list(self.members.values())
 
 
-def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Part:
+def projected(head: Head, hidden: Hidden, sides: Sides) -> np.ndarray:
+    """What pairs look like to weights above what was learned, the projection included: [n, p]."""
+    found = head.contrast(hidden, sides)
+    return found @ hidden[PROJECTION] if PROJECTION in hidden else found
+
+
+def fit_part(
+    votes: Votes,
+    head: Head,
+    link: Link,
+    l2: float | None,
+    seed: int,
+    names: tuple[str, ...],
+    hidden: Hidden | None = None,
+) -> Part:
     """Fit a head and its weights to these votes.
 
     Args:
@@ -89,6 +102,7 @@ def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, 
         l2: strength of the penalty on the weights, or None to choose it by `choose_l2`.
         seed: of the split that chooses, and of the head.
         names: of the features, for messages.
+        hidden: what is below the weights, if it was learned already.
 
     Raises:
         InputError: with ``l2=0`` and no finite optimum, or with too few votes to choose l2.
@@ -97,13 +111,15 @@ def fit_part(votes: Votes, head: Head, link: Link, l2: float | None, seed: int, 
     if len(votes) == 0:
         raise InputError("there are no pairs to fit; the judgments rank nothing, or the link leaves all of them out")
     link.check(votes)
-    hidden = head.learn(votes, link, seed)
-    contrasts = head.contrast(hidden, votes.sides())
+    if hidden is None:
+        hidden = head.learn(votes, link, seed)
+    contrasts = projected(head, hidden, votes.sides())
     path: dict[float, float] = {}
     start, curvature = None, None
     if l2 is None:
         l2, path, start, curvature = choose_l2(contrasts, votes, link, seed)
-    separation = find_separation(contrasts, votes.tie, head.names(names), check_all=l2 == 0)
+    named = None if PROJECTION in hidden else head.names(names)
+    separation = find_separation(contrasts, votes.tie, named, check_all=l2 == 0)
     if l2 == 0 and separation.kind != "none":
         raise InputError(
             f"with l2=0 there is no finite optimum: {separation.reason}; give l2 > 0 (a Gaussian prior on the "

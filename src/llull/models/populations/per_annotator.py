@@ -51,19 +51,37 @@ class PerAnnotator(Population):
 
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit shared weights and all deviations together; what the head learns below them is shared."""
-        present = np.unique(votes.member[votes.member >= 0])
-        if len(present) == 0:
-            raise InputError("no judgment says who its annotator is, by which PerAnnotator tells weights apart")
-        shared = fit_part(votes, head, link, l2, seed, names)
-        contrasts = shared.contrasts(head, votes.sides())
-        dense = np.where(votes.member >= 0, np.searchsorted(present, votes.member), -1)
-        known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))
-        shrinkage, path = self.shrinkage, {}
-        if shrinkage is None:
-            shrinkage, path = _choose_shrinkage(contrasts, known, link, shared, seed)
-        if np.isinf(shrinkage):
-            return Parts(replace(shared, shrinkage=float("inf"), shrinkage_path=path))
-        return _fit_deviations(contrasts, known, link, shared, shrinkage, path)
+        check_named(votes, "annotator", type(self).__name__)
+        return fit_members(votes, head, link, fit_part(votes, head, link, l2, seed, names), self.shrinkage, seed)
+
+
+def check_named(votes: Votes, noun: str, population: str) -> None:
+    """Raise InputError unless some vote says whose it is."""
+    if not (votes.member >= 0).any():
+        raise InputError(f"no judgment says who its {noun} is, by which {population} tells weights apart")
+
+
+def fit_members(votes: Votes, head: Head, link: Link, shared: Part, shrinkage: float | None, seed: int) -> Parts:
+    """Shared weights and a deviation for each member, fitted together.
+
+    Args:
+        votes: with their members.
+        head: of the model.
+        link: of the model.
+        shared: fitted alone; where the fit begins, and what its contrasts are taken by.
+        shrinkage: the precision of deviations; None chooses it, infinity included, by the loss on contexts held out.
+        seed: of which are held out.
+    """
+    contrasts = shared.contrasts(head, votes.sides())
+    present = np.unique(votes.member[votes.member >= 0])
+    dense = np.where(votes.member >= 0, np.searchsorted(present, votes.member), -1)
+    known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))
+    path: dict[float, float] = {}
+    if shrinkage is None:
+        shrinkage, path = _choose_shrinkage(contrasts, known, link, shared, seed)
+    if np.isinf(shrinkage):
+        return Parts(replace(shared, shrinkage=float("inf"), shrinkage_path=path))
+    return _fit_deviations(contrasts, known, link, shared, shrinkage, path)
 
 
 def _choose_shrinkage(

@@ -89,6 +89,10 @@ class Population(ABC):
         which = f"no {noun}" if member is None else f"the {noun} {member!r}, which this model does not know"
         raise InputError(f"this is for {which}; it knows {known}; name one of these, or fit with unseen='shared'")
 
+    def check(self, parts: Parts, member: str) -> None:
+        """Raise InputError where nothing can be said for a member of this name."""
+        self.part(parts, member)
+
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
         """The same parts with new ones for the members of a few votes; see `PreferenceModel.adapt`."""
         return adapt_part(parts, votes, head, link, strength, self.member_noun)

@@ -1,0 +1,311 @@
+"""Mixtures of tastes by expectation-maximization (Dempster et al., 1977), on contrasts that are already made.
+
+What is climbed is the penalized log-likelihood
+
+    sum_u log sum_k pi_k(u) prod_{i in u} P_k(vote i)  -  l2 / 2 sum_k |w_k|^2  -  ridge / 2 |R|^2
+
+over units u, the sets of votes of one taste: an annotator's votes, or each judgment where tastes are routed by context
+or the annotator is not known. Each round raises it: shares are given, then each taste's weights take a damped Newton
+step on the votes weighted by them, with a curvature that is kept for some rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.cluster.vq import kmeans2
+from scipy.optimize import minimize as scipy_minimize
+from scipy.special import logsumexp, softmax
+
+from llull.models.fitting.part import Part, finish
+from llull.models.fitting.weights import Factor, NotConverged, WeightObjective
+from llull.models.links.link import Link
+from llull.models.votes import Votes, held_out
+
+_ROUNDS = 300
+_TOLERANCE = 1e-6
+"""Rise of the log-likelihood per unit of weight below which a climb ends."""
+_SAMPLE = 20_000
+"""Votes on which starts are tried."""
+_REFRESH = frozenset({0, 2, 6, 15, 40, 100, 200})
+"""Rounds in which curvatures are measured."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A fitted mixture."""
+
+    parts: list[Part]
+    """From the largest share."""
+    prior: np.ndarray
+    """float64 [k]: shares of tastes among units."""
+    router: np.ndarray | None
+    """float64 [e + 1, k]: log shares by context but for a constant; its last row is for a constant feature."""
+    tilt: np.ndarray
+    """float64 [a, k]: log-likelihood of each known annotator's votes under each taste, the largest 0."""
+    known: tuple[str, ...]
+    """The annotators of ``tilt``."""
+    path: tuple[float, ...]
+    """The penalized log-likelihood after each round."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How mixtures are fitted.
+
+    Args:
+        routed: whether the context says how likely each taste is.
+        restarts: starts tried on a part of the votes.
+        seed: of the starts.
+    """
+
+    routed: bool
+    restarts: int
+    seed: int
+
+    def fit(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, tastes: int) -> Mixed:
+        """Fit a number of tastes.
+
+        Args:
+            contrasts: [n, p].
+            votes: with members where annotators are known, and contexts where routed.
+            link: of the model.
+            alone: the same model with one taste, whose l2 is taken over.
+            tastes: how many.
+
+        Raises:
+            NotConverged: if the likelihood fell, which it cannot.
+        """
+        whole = _Problem(contrasts, votes, link, alone, self.routed)
+        random = np.random.default_rng(self.seed)
+        part = whole.sample(random)
+        starts = [part.start(tastes, random, number) for number in range(self.restarts if tastes > 1 else 1)]
+        climbed = [part.climb(state, _ROUNDS // 3, _TOLERANCE * 10) for state in starts]
+        best, _ = max(climbed, key=lambda found: found[1][-1])
+        state, path = whole.climb(best, _ROUNDS, _TOLERANCE)
+        return whole.finished(state, path)
+
+    def choose(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, tried: list[int]) -> int:
+        """The fewest tastes that predict votes held out within a standard error of the best number."""
+        out = held_out(votes, self.seed)
+        inside, outside = votes.select(~out), votes.select(out)
+        scores = []
+        for tastes in tried:
+            found = self.fit(contrasts[~out], inside, link, alone, tastes)
+            scores.append(predictive(found, contrasts[out], outside, link))
+        means = [np.average(score, weights=outside.weight) for score in scores]
+        best = int(np.argmax(means))
+        for at, score in enumerate(scores):
+            lag = scores[best] - score
+            clusters = np.unique(outside.context, return_inverse=True)[1]
+            sums = np.bincount(clusters, outside.weight * (lag - np.average(lag, weights=outside.weight)))
+            if np.average(lag, weights=outside.weight) <= np.sqrt(sums @ sums) / outside.weight.sum():
+                return tried[at]
+        return tried[best]
+
+
+def predictive(found: Mixed, contrasts: np.ndarray, votes: Votes, link: Link) -> np.ndarray:
+    """Log-likelihood of each vote given what is known of its annotator or its context: [n]."""
+    said = np.stack([-link.loss(contrasts @ part.weights, votes.tie, part.theta)[0] for part in found.parts], axis=1)
+    prior = np.broadcast_to(np.log(np.maximum(found.prior, 1e-300)), said.shape)
+    if found.router is not None and votes.about is not None and votes.place is not None:
+        prior = log_router(found.router, votes.about[votes.place])
+    place = {name: row for row, name in enumerate(found.known)}
+    rows = np.array([place.get(name, -1) for name in votes.members] + [-1])[votes.member]
+    shares = prior + np.vstack([found.tilt, np.zeros((1, said.shape[1]))])[rows]
+    return _log_sum(said + shares - _log_sum(shares, axis=1, keepdims=True), axis=1)
+
+
+def log_router(router: np.ndarray, about: np.ndarray) -> np.ndarray:
+    """Log shares of tastes [n, k] in contexts [n, e]; the router's last row is for a constant."""
+    scores = about @ router[:-1] + router[-1]
+    return scores - _log_sum(scores, axis=1, keepdims=True)
+
+
+def _log_sum(scores: np.ndarray, axis: int, keepdims: bool = False) -> np.ndarray:
+    return np.asarray(logsumexp(scores, axis=axis, keepdims=keepdims))
+
+
+@dataclass(frozen=True)
+class _State:
+    weights: np.ndarray
+    """[k, p + t]: weights and the link's parameters of each taste."""
+    prior: np.ndarray
+    router: np.ndarray | None
+
+
+class _Problem:
+    def __init__(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, routed: bool) -> None:
+        self.contrasts, self.votes, self.link, self.alone, self.routed = contrasts, votes, link, alone, routed
+        named = votes.member.astype(np.int64)
+        # An annotator who is not known may have any taste in each judgment.
+        by_judgment = len(votes.members) + votes.judgment.astype(np.int64)
+        codes = by_judgment if routed else np.where(named >= 0, named, by_judgment)
+        _, first, self.unit = np.unique(codes, return_index=True, return_inverse=True)
+        self.units = len(first)
+        self.about = (
+            None if not routed or votes.about is None or votes.place is None else votes.about[votes.place[first]]
+        )
+        self.ridge = max(alone.l2, 1.0)
+
+    def sample(self, random: np.random.Generator) -> _Problem:
+        """Some of the units, if there are many votes."""
+        if len(self.votes) <= _SAMPLE:
+            return self
+        order = random.permutation(self.units)
+        size = np.bincount(self.unit, minlength=self.units)[order]
+        taken = np.zeros(self.units, bool)
+        taken[order[: max(int(np.searchsorted(np.cumsum(size), _SAMPLE)), 2)]] = True
+        which = np.flatnonzero(taken[self.unit])
+        scale = len(which) / len(self.votes)
+        alone = replace(self.alone, l2=self.alone.l2 * scale)
+        return _Problem(self.contrasts[which], self.votes.select(which), self.link, alone, self.routed)
+
+    def start(self, tastes: int, random: np.random.Generator, number: int) -> _State:
+        """Tastes of units that are alike: in how the common weights fail them, or in their contexts; or at random."""
+        size = len(self.alone.weights)
+        margin = self.contrasts @ self.alone.weights
+        slope = self.link.loss(margin, self.votes.tie, self.alone.theta)[1][:, 0] * self.votes.weight
+        if self.about is None:
+            failing = np.zeros((self.units, size))
+            np.add.at(failing, self.unit, -slope[:, None] * self.contrasts)
+            failing /= np.sqrt(np.bincount(self.unit, minlength=self.units))[:, None]
+        else:
+            failing = self.about
+        group = np.zeros(self.units, np.int64)
+        if tastes > 1 and number % 2 == 0:
+            group = kmeans2(_principal(failing, 8), tastes, minit="++", rng=random)[1]
+        elif tastes > 1:
+            group = (
+                random.normal(size=(self.units, tastes))
+                if self.about is None
+                else self.about @ random.normal(size=(self.about.shape[1], tastes))
+            ).argmax(axis=1)
+        share = np.full((self.units, tastes), 0.1 / tastes)
+        share[np.arange(self.units), group] += 0.9
+        share /= share.sum(axis=1, keepdims=True)
+        common = np.concatenate([self.alone.weights, self.alone.theta])
+        weights = np.stack([self._objective(share[self.unit, k]).fit(common, tolerance=1e-4).x for k in range(tastes)])
+        router = None if self.about is None else np.zeros((self.about.shape[1] + 1, tastes))
+        return _State(weights, share.mean(axis=0), None if router is None else self._route(share, router, 30))
+
+    def climb(self, state: _State, rounds: int, tolerance: float) -> tuple[_State, list[float]]:
+        """Rounds of expectation and maximization, until they hardly raise the likelihood."""
+        tastes = len(state.weights)
+        factors: list[Factor] = []
+        value, share = self.expect(state)
+        path = [value]
+        for number in range(rounds):
+            seen = share[self.unit]
+            objectives = [self._objective(seen[:, k]) for k in range(tastes)]
+            if number in _REFRESH:
+                factors = [
+                    Factor(o.curvature(x) + np.diag(o.ridge) + 1e-9 * np.eye(len(x)))
+                    for o, x in zip(objectives, state.weights, strict=True)
+                ]
+            weights = np.stack([_stepped(o, x, f) for o, x, f in zip(objectives, state.weights, factors, strict=True)])
+            router = None if state.router is None else self._route(share, state.router, 4)
+            state = _State(weights, share.mean(axis=0), router)
+            value, share = self.expect(state)
+            if value < path[-1] - 1e-9 * abs(path[-1]) - 1e-9:
+                raise NotConverged(f"the likelihood of the mixture fell from {path[-1]:.9g} to {value:.9g}")
+            path.append(value)
+            if number >= 3 and path[-1] - path[-2] < tolerance * float(self.votes.weight.sum()):
+                break
+        return state, path
+
+    def expect(self, state: _State) -> tuple[float, np.ndarray]:
+        """The penalized log-likelihood, and each unit's shares [units, k]."""
+        scores = self._said(state) + self._log_prior(state)
+        total = _log_sum(scores, axis=1)
+        penalty = 0.5 * self.alone.l2 * float((state.weights[:, : self.contrasts.shape[1]] ** 2).sum())
+        if state.router is not None:
+            penalty += 0.5 * self.ridge * float((state.router[:-1] ** 2).sum())
+        return float(total.sum()) - penalty, np.exp(scores - total[:, None])
+
+    def finished(self, state: _State, path: list[float]) -> Mixed:
+        """Parts with their covariances, from the largest share."""
+        _, share = self.expect(state)
+        order = np.argsort(-share.mean(axis=0), kind="stable")
+        parts = []
+        for k in order.tolist():
+            objective = self._objective(share[self.unit, k])
+            votes = replace(self.votes, weight=objective.weight)
+            parts.append(finish(objective, votes, self.alone.hidden, state.weights[k]))
+        state = _State(
+            np.stack([np.concatenate([part.weights, part.theta]) for part in parts]),
+            state.prior[order],
+            None if state.router is None else state.router[:, order],
+        )
+        tilt = np.zeros((len(self.votes.members), len(parts)))
+        if not self.routed:
+            known = self.votes.member >= 0
+            np.add.at(tilt, self.votes.member[known], self._by_vote(state)[known])
+        seen = np.unique(self.votes.member[self.votes.member >= 0]) if not self.routed else np.zeros(0, np.int64)
+        tilt = tilt[seen] - tilt[seen].max(axis=1, keepdims=True, initial=-np.inf) if len(seen) else tilt[:0]
+        names = tuple(self.votes.members[code] for code in seen)
+        return Mixed(parts, state.prior, state.router, tilt, names, tuple(path))
+
+    def _objective(self, share: np.ndarray) -> WeightObjective:
+        return WeightObjective(
+            self.contrasts, self.votes.tie, self.votes.weight * share, self.link, max(self.alone.l2, 1e-9)
+        )
+
+    def _by_vote(self, state: _State) -> np.ndarray:
+        p = self.contrasts.shape[1]
+        margins = self.contrasts @ state.weights[:, :p].T
+        return np.stack(
+            [
+                -self.votes.weight * self.link.loss(margins[:, k], self.votes.tie, theta)[0]
+                for k, theta in enumerate(state.weights[:, p:])
+            ],
+            axis=1,
+        )
+
+    def _said(self, state: _State) -> np.ndarray:
+        by_vote = self._by_vote(state)
+        return np.stack([np.bincount(self.unit, said, self.units) for said in by_vote.T], axis=1)
+
+    def _log_prior(self, state: _State) -> np.ndarray:
+        if state.router is not None and self.about is not None:
+            return log_router(state.router, self.about)
+        return np.log(np.maximum(state.prior, 1e-300))[None]
+
+    def _route(self, share: np.ndarray, router: np.ndarray, steps: int) -> np.ndarray:
+        """A few steps towards the router under which these shares are most likely."""
+        assert self.about is not None
+        about = np.column_stack([self.about, np.ones(self.units)])
+        ridge = np.full((about.shape[1], 1), self.ridge)
+        ridge[-1] = 0.0
+
+        def cost(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            at = flat.reshape(router.shape)
+            scores = about @ at
+            log_shares = scores - _log_sum(scores, axis=1, keepdims=True)
+            value = -float((share * log_shares).sum()) + 0.5 * float((ridge * at * at).sum())
+            return value, (about.T @ (softmax(scores, axis=1) - share) + ridge * at).ravel()
+
+        found = scipy_minimize(cost, router.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps})
+        return found.x.reshape(router.shape)
+
+
+def _stepped(objective: WeightObjective, x: np.ndarray, factor: Factor) -> np.ndarray:
+    """One step down along the curvature's direction, as short as it has to be."""
+    value, gradient = objective.value_and_gradient(x)
+    direction = factor.solve(gradient)
+    slope = float(gradient @ direction)
+    length = 1.0
+    for _ in range(30):
+        moved = x - length * direction
+        if objective.value_and_gradient(moved)[0] <= value - 1e-4 * length * slope:
+            return moved
+        length /= 2
+    return x
+
+
+def _principal(rows: np.ndarray, most: int) -> np.ndarray:
+    """Rows along their widest directions."""
+    centered = rows - rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(centered.T @ centered)
+    return centered @ vectors[:, ::-1][:, : min(most, len(values))]
