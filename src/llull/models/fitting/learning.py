@@ -23,7 +23,7 @@ class Learning:
     Args:
         learning_rate: of its steps.
         weight_decay: pulls arrays to 0, apart from the gradient (Loshchilov and Hutter, 2019).
-        batch: votes in each step.
+        batch: votes in each step, at most a sixteenth of all.
         epochs: at most so many passes over the votes.
         patience: stop after so many passes without a lower loss on the contexts held out.
         restarts: begin so often, and keep the best.
@@ -55,7 +55,7 @@ class Learned:
 
 
 def learn(
-    start: dict[str, np.ndarray],
+    start: Callable[[np.random.Generator], dict[str, np.ndarray]],
     margin: Margin,
     votes: Votes,
     link: Link,
@@ -67,10 +67,11 @@ def learn(
 ) -> Learned:
     """Learn arrays by which votes are predicted, together with the link's own parameters.
 
-    The link gives its own gradient, so no link has to be written twice. Arithmetic is float32.
+    Of several starts the one is kept whose loss on the contexts held out is least. The link gives its own gradient, so
+    no link has to be written twice. Arithmetic is float32.
 
     Args:
-        start: the arrays.
+        start: arrays to begin from.
         margin: of votes.
         votes: to learn from; a fifth of their contexts says when to stop.
         link: the loss of a margin.
@@ -79,6 +80,25 @@ def learn(
         penalty: added to the mean loss, a scalar tensor.
         decayed: the arrays that weight decay is for.
     """
+    random = np.random.default_rng(seed)
+    runs = [_descend(start(random), margin, votes, link, seed, how, penalty, decayed) for _ in range(how.restarts)]
+    return min(runs, key=lambda found: found.loss)
+
+
+_STEPS = 16
+"""Steps of a pass at least: few votes are taken in smaller batches."""
+
+
+def _descend(
+    start: dict[str, np.ndarray],
+    margin: Margin,
+    votes: Votes,
+    link: Link,
+    seed: int,
+    how: Learning,
+    penalty: Callable[[dict[str, Any]], Any] | None,
+    decayed: Callable[[str], bool],
+) -> Learned:
     torch = _torch()
     generator = torch.Generator().manual_seed(seed)
     arrays = {name: torch.from_numpy(np.ascontiguousarray(a)).float().requires_grad_() for name, a in start.items()}
@@ -102,11 +122,12 @@ def learn(
 
     out = held_out(votes, seed)
     inside, outside = np.flatnonzero(~out), np.flatnonzero(out)
+    size = max(min(how.batch, len(inside) // _STEPS), 1)
     best, kept, waited, at_best = np.inf, {name: a.detach().clone() for name, a in arrays.items()}, 0, 0
     for passed in range(1, how.epochs + 1):
         shuffled = inside[torch.randperm(len(inside), generator=generator).numpy()]
-        for first in range(0, len(shuffled), how.batch):
-            which = shuffled[first : first + how.batch]
+        for first in range(0, len(shuffled), size):
+            which = shuffled[first : first + size]
             adam.zero_grad()
             found = margins(which)
             _, slope = loss_of(found, which)
@@ -128,6 +149,12 @@ def learn(
         if waited == how.patience:
             break
     return Learned({name: a.numpy().astype(np.float64) for name, a in kept.items()}, best, at_best)
+
+
+def as_tensors(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Arrays as float32 tensors, to stand beside those that are learned."""
+    torch = _torch()
+    return {name: torch.from_numpy(np.ascontiguousarray(array)).float() for name, array in arrays.items()}
 
 
 def _torch() -> Any:

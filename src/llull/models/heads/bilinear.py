@@ -27,7 +27,7 @@ class Bilinear(LearnedHead):
     """
 
     rank: int = 8
-    learning: Learning = field(default_factory=lambda: Learning(weight_decay=0.1))
+    learning: Learning = field(default_factory=lambda: Learning(weight_decay=0.1, restarts=3))
 
     def __post_init__(self) -> None:
         if self.rank < 1:

@@ -27,7 +27,7 @@ class Distances(LearnedHead):
     """
 
     dimensions: int = 2
-    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=8))
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=8, restarts=3))
 
     def __post_init__(self) -> None:
         if self.dimensions < 1:

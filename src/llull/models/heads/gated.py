@@ -78,7 +78,7 @@ class Experts(LearnedHead):
     """
 
     experts: int = 4
-    learning: Learning = field(default_factory=lambda: Learning(weight_decay=0.1))
+    learning: Learning = field(default_factory=lambda: Learning(weight_decay=0.1, restarts=3))
 
     def __post_init__(self) -> None:
         if self.experts < 2:

@@ -34,16 +34,17 @@ class LearnedHead(Head):
 
     def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
         """Learn from these votes; the same votes and seed give the same arrays on a CPU."""
-        random = np.random.default_rng(seed)
-        hidden = self.start(votes.rows.shape[1], 0 if votes.about is None else votes.about.shape[1], random)
-        width = self.contrast(hidden, votes.select(np.arange(1)).sides()).shape[1]
-        arrays = {**hidden, _WEIGHTS: random.normal(size=width) * width**-0.5}
+
+        def start(random: np.random.Generator) -> Hidden:
+            hidden = self.start(votes.rows.shape[1], 0 if votes.about is None else votes.about.shape[1], random)
+            width = self.contrast(hidden, votes.select(np.arange(1)).sides()).shape[1]
+            return {**hidden, _WEIGHTS: random.normal(size=width) * width**-0.5}
 
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
             return self.contrast(learned, sides) @ learned[_WEIGHTS]
 
-        found = learn(arrays, margin, votes, link, seed, self.learning).arrays
-        return {name: found[name] for name in hidden}
+        found = learn(start, margin, votes, link, seed, self.learning).arrays
+        return {name: array for name, array in found.items() if name != _WEIGHTS}
 
     def names(self, features: tuple[str, ...]) -> None:
         """No one could say what a learned unit is about."""

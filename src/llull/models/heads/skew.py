@@ -32,7 +32,7 @@ class SkewEmbedding(LearnedHead):
     planes: int = 4
     scales: bool = False
     utility: bool = True
-    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=8))
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=8, restarts=3))
 
     def __post_init__(self) -> None:
         if self.planes < 1:

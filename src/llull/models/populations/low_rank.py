@@ -9,7 +9,7 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.judgments.views import Pairs
-from llull.models.fitting.learning import Learning, learn
+from llull.models.fitting.learning import Learning, as_tensors, learn
 from llull.models.fitting.part import PROJECTION, Parts, fit_part
 from llull.models.heads.head import Head, Hidden
 from llull.models.heads.learned import LearnedHead
@@ -37,7 +37,9 @@ class LowRank(Population):
 
     dimensions: int = 2
     shrinkage: float | None = None
-    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=8, weight_decay=1e-3))
+    learning: Learning = field(
+        default_factory=lambda: Learning(learning_rate=1e-2, patience=10, weight_decay=1e-2, restarts=3)
+    )
 
     def __post_init__(self) -> None:
         if self.dimensions < 1:
@@ -63,53 +65,39 @@ class LowRank(Population):
 
     def _learn(self, votes: Votes, head: Head, link: Link, seed: int) -> Hidden:
         """What the head learns, and the projection on (w, U) [p, 1 + dimensions]."""
-        random = np.random.default_rng(seed)
-        below = (
-            head.start(votes.rows.shape[1], 0 if votes.about is None else votes.about.shape[1], random)
-            if isinstance(head, LearnedHead)
-            else head.learn(votes, link, seed)
-        )
-        width = head.contrast(below, votes.select(np.arange(1)).sides()).shape[1]
-        people = len(votes.members)
-        arrays = {
-            **below,
-            _BASE: random.normal(size=width) * width**-0.5,
-            _TURN: random.normal(size=(width, self.dimensions)) * width**-0.5,
-            # One row more, of zeros, for those who are not known.
-            _PERSON: np.vstack([random.normal(size=(people, self.dimensions)), np.zeros((1, self.dimensions))]),
-        }
-        fixed = not isinstance(head, LearnedHead)
+        own = head if isinstance(head, LearnedHead) else None
+        fixed: Hidden = head.learn(votes, link, seed) if own is None else {}
+        people, dimensions = len(votes.members), self.dimensions
+
+        def start(random: np.random.Generator) -> Hidden:
+            contexts = 0 if votes.about is None else votes.about.shape[1]
+            below = {} if own is None else own.start(votes.rows.shape[1], contexts, random)
+            width = head.contrast({**fixed, **below}, votes.select(np.arange(1)).sides()).shape[1]
+            return {
+                **below,
+                _BASE: random.normal(size=width) * width**-0.5,
+                _TURN: random.normal(size=(width, dimensions)) * width**-0.5,
+                # One row more, of zeros, for those who are not known.
+                _PERSON: np.vstack([random.normal(size=(people, dimensions)), np.zeros((1, dimensions))]),
+            }
+
+        tensors = as_tensors(fixed)
         per_vote = 1.0 / max(float(votes.weight.sum()), 1.0)
 
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
-            contrasts = head.contrast({name: learned[name] for name in below}, sides)
+            contrasts = head.contrast({**tensors, **learned}, sides)
             who = votes.member[which]
-            people_of = learned[_PERSON][np.where(who >= 0, who, people)]
-            people_of = people_of * people_of.new_tensor(who >= 0)[:, None]
-            return contrasts @ learned[_BASE] + ((contrasts @ learned[_TURN]) * people_of).sum(1)
+            person = learned[_PERSON][np.where(who >= 0, who, people)]
+            person = person * person.new_tensor(who >= 0)[:, None]
+            return contrasts @ learned[_BASE] + ((contrasts @ learned[_TURN]) * person).sum(1)
 
         def penalty(learned: dict[str, Any]) -> Any:
             return 0.5 * per_vote * learned[_PERSON].square().sum()
 
-        # What is fixed below is no array to learn: decayed, it would shrink.
         found = learn(
-            arrays if not fixed else {k: v for k, v in arrays.items() if k not in below},
-            margin if not fixed else _with(margin, below),
-            votes,
-            link,
-            seed,
-            self.learning,
-            penalty=penalty,
-            decayed=lambda name: name != _PERSON,
+            start, margin, votes, link, seed, self.learning, penalty=penalty, decayed=lambda name: name != _PERSON
         ).arrays
         spread = np.maximum(found[_PERSON][:people].std(axis=0), 1e-6)
         projection = np.column_stack([found[_BASE], found[_TURN] * spread])
-        return {**below, **{name: found[name] for name in below if name in found}, PROJECTION: projection}
-
-
-def _with(margin: Any, below: Hidden) -> Any:
-    """A margin that also knows arrays that are not learned."""
-    import torch
-
-    fixed = {name: torch.from_numpy(array).float() for name, array in below.items()}
-    return lambda learned, sides, which: margin({**fixed, **learned}, sides, which)
+        below = {name: array for name, array in found.items() if name not in (_BASE, _TURN, _PERSON)}
+        return {**fixed, **below, PROJECTION: projection}
