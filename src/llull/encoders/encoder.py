@@ -53,7 +53,7 @@ class Encoder(ABC):
             InputError: if this encoder has none.
         """
         raise InputError(
-            f"{type(self).__name__} encodes no contexts, which this model reads; use SentenceEncoder, alone or in Concat"
+            f"{type(self).__name__} encodes no contexts, which this model reads; use SentenceEncoder or a Concat of it"
         )
 
     @property

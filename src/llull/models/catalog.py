@@ -1,0 +1,198 @@
+"""Named preference models: what each is on the four axes, where it comes from, and what data it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llull.encoders import Encoder
+from llull.errors import InputError
+from llull.models.heads import (
+    MLP,
+    Bilinear,
+    Distances,
+    Experts,
+    Gated,
+    Head,
+    Linear,
+    PrincipalDirections,
+    SkewEmbedding,
+)
+from llull.models.links import DavidsonTies, Link, Logistic
+from llull.models.model import PreferenceModel
+from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Population, Shared
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A row of the catalog."""
+
+    name: str
+    """As ``llull compare --models`` takes it."""
+    what: str
+    """In one line, for someone who does not know the method."""
+    source: str
+    """Authors and year."""
+    needs: str
+    """What the data must say beyond who won; empty for nothing."""
+    proof: str
+    """The file under ``tests/models`` that compares it with what it claims to beat."""
+    head: Callable[[], Head] = Linear
+    link: Callable[[], Link] = Logistic
+    population: Callable[[str | None], Population] = lambda key: Shared()
+
+    def make(self, features: Encoder, key: str | None = None, seed: int = 0) -> PreferenceModel:
+        """The model on some features.
+
+        Args:
+            features: any encoder; one that encodes contexts where the model reads them.
+            key: the group, column or tag that groups are told apart by, for models of groups.
+            seed: of every random choice.
+        """
+        return PreferenceModel(features, self.head(), self.link(), self.population(key), seed=seed)
+
+    @property
+    def axes(self) -> str:
+        """Head, link and population."""
+        population = self.population("group")
+        return " x ".join(type(part).__name__ for part in (self.head(), self.link(), population))
+
+
+def _by_group(key: str | None) -> Population:
+    if key is None:
+        raise InputError("per-group needs to know what tells groups apart; name it with --groups")
+    return PerGroup(key, unseen="shared")
+
+
+CATALOG: dict[str, NamedModel] = {
+    model.name: model
+    for model in (
+        NamedModel("shared", "one taste for everyone", "Bradley and Terry 1952", "", "test_populations_proof.py"),
+        NamedModel(
+            "ties",
+            "one taste for everyone; ties are answers of their own",
+            "Davidson 1970",
+            "ties",
+            "links/test_davidson.py",
+            link=DavidsonTies,
+        ),
+        NamedModel(
+            "deep",
+            "one taste, not linear in the features",
+            "Rumelhart et al. 1986, as a reward head",
+            "thousands of judgments",
+            "test_preference_model.py",
+            head=MLP,
+        ),
+        NamedModel(
+            "bilinear",
+            "what counts in an answer depends on the question",
+            "low-rank context x option",
+            "contexts",
+            "test_heads_proof.py",
+            head=Bilinear,
+        ),
+        NamedModel(
+            "experts",
+            "several tastes side by side, and the question says how much each counts",
+            "DMoERM (Quan) 2024, outer experts",
+            "contexts",
+            "test_heads_proof.py",
+            head=Experts,
+        ),
+        NamedModel(
+            "gated",
+            "the question weighs named scores, such as ratings of aspects",
+            "ArmoRM (Wang et al.) 2024; PrefPalette 2025; Orchestrator",
+            "contexts; features that are scores",
+            "test_heads_proof.py",
+            head=Gated,
+        ),
+        NamedModel(
+            "cyclic",
+            "preferences that may go round in circles",
+            "GPM (Zhang et al.) 2024",
+            "",
+            "test_heads_proof.py",
+            head=SkewEmbedding,
+        ),
+        NamedModel(
+            "per-group",
+            "a taste for each group that the data names",
+            "Bradley and Terry 1952, by group",
+            "groups",
+            "test_populations_proof.py",
+            population=_by_group,
+        ),
+        NamedModel(
+            "per-annotator",
+            "a taste for each annotator, drawn to that of all",
+            "hierarchical shrinkage (Efron and Morris 1973)",
+            "annotators",
+            "test_populations_proof.py",
+            population=lambda key: PerAnnotator(),
+        ),
+        NamedModel(
+            "directions",
+            "a taste for each annotator along the few directions in which answers differ most",
+            "DRM 2025",
+            "annotators",
+            "test_heads_proof.py",
+            head=PrincipalDirections,
+            population=lambda key: PerAnnotator(),
+        ),
+        NamedModel(
+            "low-rank",
+            "annotators differ along a few directions that are found out",
+            "collaborative low-rank users (PAL, variant B, Chen et al. 2024)",
+            "annotators with several judgments each",
+            "test_low_rank.py",
+            population=lambda key: LowRank(),
+        ),
+        NamedModel(
+            "ideal-point",
+            "everyone prefers what is near to a point of their own",
+            "Coombs 1950; PAL, variant A (Chen et al. 2024)",
+            "annotators with several judgments each",
+            "test_low_rank.py",
+            head=Distances,
+            population=lambda key: LowRank(),
+        ),
+        NamedModel(
+            "mixture",
+            "two tastes; who has which is found out",
+            "MaxMin-RLHF (Chakraborty et al.) 2024, by EM",
+            "annotators",
+            "test_mixture.py",
+            population=lambda key: Mixture(2),
+        ),
+        NamedModel(
+            "tastes",
+            "as many tastes as the data show",
+            "mixtures by EM, their number by held-out likelihood",
+            "annotators",
+            "test_mixture.py",
+            population=lambda key: Mixture(None),
+        ),
+        NamedModel(
+            "routed-mixture",
+            "two tastes, and the question says how likely each is",
+            "MiCRo 2025",
+            "contexts",
+            "test_mixture.py",
+            population=lambda key: Mixture(2, routed=True),
+        ),
+    )
+}
+"""Every named model, by name."""
+
+
+def named(name: str) -> NamedModel:
+    """A model of the catalog.
+
+    Raises:
+        InputError: if there is none of this name.
+    """
+    if name not in CATALOG:
+        raise InputError(f"there is no model {name!r}; there is {', '.join(CATALOG)}")
+    return CATALOG[name]
