@@ -5,7 +5,7 @@ judgments are of pairs under contexts with one instruction and go by quality mor
 are made from the same 500 pairs with the rule checker alone. A log-linear policy; all is measured on new answers.
 
 Ten points were claimed. Where features join each instruction to its own rule, choosing the one of four answers that
-satisfies three instructions gains about 6 points in the mean of three seeds, and pairs lose little. Measured negative:
+satisfies three instructions gains about 5 points in the mean of four seeds, and pairs lose little. Measured negative:
 where every instruction meets every rule freely, accuracy falls to chance, for contrasts between contexts are fitted by
 weights that tell instructions apart (negative off the diagonal), and these add up against answers that satisfy several.
 """
@@ -24,7 +24,7 @@ from llull.objectives.presets.joint import MAPL
 
 RULES, QUALITIES, ANSWERS, PAIRS, CHOICES = 6, 4, 64, 500, 4
 ASKED = [set(asked) for size in (1, 2, 3) for asked in combinations(range(RULES), size)]
-SEEDS = range(3)
+SEEDS = range(4)
 
 
 class World:
@@ -128,6 +128,8 @@ def test_instructions_read_with_their_own_rule_gain_less_than_claimed() -> None:
         assert both[1] >= plain[1] - 0.02
 
 
-def test_instructions_read_with_every_rule_lose() -> None:
-    for seed in SEEDS:
-        assert outcome(seed, 1.0, 1.0, True)[0] < outcome(seed, 0.0, 0.0, True)[0] - 0.1
+def test_instructions_read_with_every_rule_fall_to_chance() -> None:
+    """One of the four seeds stands at chance without contrasts too, and has nothing to lose."""
+    plain, both = ([outcome(seed, weight, weight, True)[0] for seed in SEEDS] for weight in (0.0, 1.0))
+    assert all(abs(right - 1 / CHOICES) < 0.05 for right in both)
+    assert sum(both) < sum(plain) - 0.1 * len(plain)

@@ -1,7 +1,7 @@
 """DOVE (127): comparisons across contexts earn more where nearly all within a context are ties, and less before that.
 
 The claim was half the labels within contexts being ties. Measured, negative: at 60% ties the joint labels earn less,
-for a tabular policy can learn nothing from which context is the better one, and the wins that are seen within contexts
+probably because a tabular policy learns nothing from which context is the better one, and wins seen within contexts
 already order their answers. Where nine in ten are ties and contexts are of like quality, they earn at least 0.05 more.
 
 Contexts differ in what quality can be reached; an annotator sees a difference only above a threshold and calls the

@@ -22,7 +22,7 @@ from llull.objectives.presets.pairs import DPO
 CONTEXTS, CONTENTS, NOISE = 80, 4, 2
 ANSWERS = 2 * CONTENTS
 KINDS = ("in", "near", "general")
-SEEDS = range(3)
+SEEDS = range(4)
 
 
 def world(seed: int) -> tuple[Tensor, Tensor]:
