@@ -113,9 +113,54 @@ def test_long_texts_are_cut_and_counted(model: str) -> None:
     encoder = HiddenStates(model, max_tokens=8, cache=False)
     options = judgments().pairs().options
     assert encoder.encode(options).shape == (len(options), 16)
-    (note,) = encoder.notes
-    assert "cut to 8 tokens" in note
+    template = Template(AutoTokenizer.from_pretrained(model))
+    cut = encode(options, template, max_tokens=8, max_prompt_tokens=4, cut="option_right").cut
+    assert cut.prompts > 0
+    assert cut.options > 0
+    assert encoder.notes == (f"hidden states, at most 8 tokens: {cut.line()}",)
+    encoder.encode(options)
+    assert len(encoder.notes) == 1
     assert not HiddenStates(model, cache=False).notes
+
+
+def test_what_is_cut_does_not_depend_on_other_options(model: str) -> None:
+    short = text_option("w1 w1")
+    context = prompt(" ".join(f"w{i}" for i in range(20)))
+
+    def beside(other: str, **limits: int) -> np.ndarray:
+        judged = Judgment([short, text_option(other)], context, ranking=[[0], [1]])
+        options = Preferences.from_judgments([judged]).pairs().options
+        return HiddenStates(model, max_tokens=24, cache=False, **limits).encode(options)[options.ids.index(short.id)]
+
+    limited = beside("w2", max_prompt_tokens=8)
+    np.testing.assert_allclose(limited, beside(" ".join(["w2"] * 30), max_prompt_tokens=8), atol=1e-6)
+    # The plain model on the context's last eight words gives the same.
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    words = [*(f"w{i}" for i in range(12, 20)), "w1", "w1", "</s>"]
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(words)])
+    with torch.no_grad():
+        states = AutoModelForCausalLM.from_pretrained(model).eval()(ids, output_hidden_states=True).hidden_states
+    np.testing.assert_allclose(limited, states[-1][0, -1].numpy(), atol=1e-5)
+    assert np.abs(limited - beside("w2", max_prompt_tokens=20)).max() > 1e-4
+
+
+def test_options_left_out_have_no_numbers_and_the_others_are_whole(model: str) -> None:
+    options = judgments().pairs().options
+    whole = HiddenStates(model, cache=False).encode(options)
+    encoder = HiddenStates(model, max_tokens=10, cut="drop", cache=False)
+    found = encoder.encode(options)
+    kept = encode(options, Template(AutoTokenizer.from_pretrained(model)), max_tokens=10, cut="drop").kept
+    assert 0 < kept.sum() < len(kept)
+    np.testing.assert_array_equal(np.isnan(found).all(1), ~kept)
+    np.testing.assert_allclose(found[kept], whole[kept], atol=1e-6)
+    assert encoder.notes == (f"hidden states, at most 10 tokens: {(~kept).sum()} options too long and left out",)
+    nothing = HiddenStates(model, max_tokens=1, cut="drop", cache=False).encode(options)
+    assert nothing.shape == whole.shape
+    assert np.isnan(nothing).all()
+    with pytest.raises(InputError, match="options are too long"):
+        HiddenStates(model, max_tokens=10, cut="error", cache=False).encode(options)
+    with pytest.raises(InputError, match="features that are not finite"):
+        PreferenceModel(HiddenStates(model, max_tokens=10, cut="drop", cache=False)).fit(judgments())
 
 
 def test_a_preference_model_on_them_learns_saves_and_loads(model: str, tmp_path: Path) -> None:
@@ -131,8 +176,10 @@ def test_a_preference_model_on_them_learns_saves_and_loads(model: str, tmp_path:
 def test_what_changes_the_numbers_changes_the_fingerprint(model: str) -> None:
     encoder = HiddenStates(model)
     kinds = [encoder, HiddenStates(model, 1), HiddenStates(model, -1, "mean"), HiddenStates(model, max_tokens=9)]
-    assert len({kind.fingerprint for kind in kinds}) == 4
-    assert encoder_from_config(encoder.to_config()).fingerprint == encoder.fingerprint
+    kinds += [HiddenStates(model, cut="drop"), HiddenStates(model, max_prompt_tokens=100)]
+    assert len({kind.fingerprint for kind in kinds}) == 6
+    for kind in kinds:
+        assert encoder_from_config(kind.to_config()).fingerprint == kind.fingerprint
     assert len(encoder.names) == len(encoder.descriptions) == 16
 
 
@@ -145,6 +192,8 @@ def test_bad_settings_are_one_line(model: str, tmp_path: Path) -> None:
     options = judgments().pairs().options
     with pytest.raises(InputError, match="last or mean"):
         HiddenStates(model, pooling="first")
+    with pytest.raises(InputError, match="cut='prompt_left' is not known for hidden states"):
+        HiddenStates(model, cut="prompt_left")
     with pytest.raises(InputError, match="layer 7"):
         HiddenStates(model, 7, cache=False).encode(options)
     with pytest.raises(InputError, match="no causal language model"):

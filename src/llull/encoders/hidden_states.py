@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from rich.console import Console
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from llull.language.model import LanguageModel
     from llull.language.packing import Packed
     from llull.language.templates import Template
+    from llull.language.tokens import Cut
     from llull.language.trees import PrefixTree
 
 Pooling = Literal["last", "mean"]
+HiddenCutting = Literal["option_right", "drop", "error"]
+"""What is done with what is too long, as in `llull.language.tokens`; cutting contexts to make room for options is not
+among it, as an option's features would then depend on the other options of its context."""
 
 _VERSION = 1
 """Raise it when tokens or pooling change, so that older cached vectors are not taken for new ones."""
@@ -45,10 +49,17 @@ class HiddenStates(Encoder):
         layer: whose output: -1 the last, after the model's final norm, as a reward head reads it; 0 the embeddings;
             i the i-th layer; or counted from the end.
         pooling: ``last``: at the token that ends the option; ``mean``: over the option's tokens.
-        max_tokens: of a context and one option together. Contexts longer than half of it are cut at their beginning;
-            what is then still too long is cut at the option's end.
+        max_tokens: of a context and one option together.
         device: as torch names it; by default the best there is.
         cache: False to encode everything anew, or the file of a cache of its own.
+        cut: what is done with what is longer. ``option_right``: contexts longer than ``max_prompt_tokens`` are cut at
+            their beginning, and options at their end to the room that is left; ``drop``: the option is left out, and
+            its features are NaN; ``error``: stop. No rule makes an option's features depend on other options.
+        max_prompt_tokens: of a context. By default half of ``max_tokens`` where options are cut, so that an option
+            has the other half for itself, and no limit where they are not.
+
+    Raises:
+        InputError: if pooling or cut is not known.
     """
 
     def __init__(
@@ -59,18 +70,25 @@ class HiddenStates(Encoder):
         max_tokens: int = 1024,
         device: str | None = None,
         cache: bool | str = True,
+        cut: HiddenCutting = "option_right",
+        max_prompt_tokens: int | None = None,
     ) -> None:
         if pooling not in ("last", "mean"):
             raise InputError(f"pooling={pooling!r} is not known; it is last or mean")
+        if cut not in get_args(HiddenCutting):
+            raise InputError(f"cut={cut!r} is not known for hidden states; it is {', '.join(get_args(HiddenCutting))}")
         self.model, self.layer, self.pooling = model, layer, pooling
         self.max_tokens, self.device, self.cache = max_tokens, device, cache
-        self._cut = 0
+        self.cut: HiddenCutting = cut
+        self.max_prompt_tokens = max_prompt_tokens
+        self._cuts: dict[bytes, Cut] = {}
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
-        """float32 [m, d].
+        """float32 [m, d]; NaN where an option was left out as too long.
 
         Raises:
-            InputError: an option has no text, the model cannot be had, or it has no such layer.
+            InputError: an option has no text or, where ``cut`` is "error", is too long;
+                the model cannot be had, or it has no such layer.
         """
         from llull.language.packing import pack
 
@@ -96,9 +114,10 @@ class HiddenStates(Encoder):
         finally:
             if cache:
                 cache.close()
-        if not keys:
-            return np.empty((0, self._width), np.float32)
-        return np.stack([found[keys[number]] for number in range(len(options))])
+        encoded = np.full((len(options), self._width), np.nan, np.float32)
+        for number, key in keys.items():
+            encoded[number] = found[key]
+        return encoded
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,14 +131,13 @@ class HiddenStates(Encoder):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many texts were cut, if any."""
-        if not self._cut:
-            return ()
-        return (f"{self._cut:,} contexts or options were cut to {self.max_tokens:,} tokens for the hidden states",)
+        """For each set of options that was encoded, what was cut or left out, if anything."""
+        lines = dict.fromkeys(cut.line() for cut in self._cuts.values())
+        return tuple(f"hidden states, at most {self.max_tokens:,} tokens: {line}" for line in lines if line)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of weights, tokenizer and template, with layer, pooling and longest text."""
+        """A hash of weights, tokenizer and template, with layer, pooling, longest text and how it is cut."""
         return self._space
 
     @cached_property
@@ -128,11 +146,27 @@ class HiddenStates(Encoder):
 
         weights = fingerprint(self._language.model)
         content = f"{_VERSION} {weights} {self._template.fingerprint} {self.layer} {self.pooling} {self.max_tokens}"
+        # Left out at the defaults, so that models and vectors saved before there was a choice stay valid.
+        if (self.cut, self._prompt_limit) != ("option_right", self.max_tokens // 2):
+            content += f" {self.cut} {self._prompt_limit}"
         return f"hidden-{blake2b(content.encode(), digest_size=12).hexdigest()}"
 
     def config(self) -> dict[str, Any]:
-        """Model, layer, pooling and longest text."""
-        return {"model": self.model, "layer": self.layer, "pooling": self.pooling, "max_tokens": self.max_tokens}
+        """Model, layer, pooling, longest text and how it is cut."""
+        return {
+            "model": self.model,
+            "layer": self.layer,
+            "pooling": self.pooling,
+            "max_tokens": self.max_tokens,
+            "cut": self.cut,
+            "max_prompt_tokens": self.max_prompt_tokens,
+        }
+
+    @property
+    def _prompt_limit(self) -> int | None:
+        if self.max_prompt_tokens is not None or self.cut != "option_right":
+            return self.max_prompt_tokens
+        return self.max_tokens // 2
 
     @cached_property
     def _loaded(self) -> tuple[LanguageModel, Template]:
@@ -178,18 +212,18 @@ class HiddenStates(Encoder):
 
         if not len(options):
             return []
-        # An option keeps at least half of the room; what is left is its context's.
         made = encode(
             options,
             self._template,
             max_tokens=self.max_tokens,
-            max_prompt_tokens=self.max_tokens // 2,
-            cut="option_right",
+            max_prompt_tokens=self._prompt_limit,
+            cut=self.cut,
         )
-        self._cut += made.cut.prompts + made.cut.options
+        # Options that are encoded again are not counted again.
+        self._cuts[blake2b("\n".join(options.ids).encode(), digest_size=16).digest()] = made.cut
         members: dict[int, list[int]] = {}
-        for number, prompt in enumerate(made.prompt.tolist()):
-            members.setdefault(prompt, []).append(number)
+        for number in np.flatnonzero(made.kept).tolist():
+            members.setdefault(int(made.prompt[number]), []).append(number)
         return [
             PrefixTree.of_options(made.prompts[prompt], [made.options[i] for i in numbers], numbers=numbers)
             for prompt, numbers in members.items()
