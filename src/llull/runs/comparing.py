@@ -229,10 +229,15 @@ def _some(preferences: Preferences, annotators: int | None, seed: int) -> Prefer
 
 
 def _first_group(preferences: Preferences) -> str:
-    found = preferences.describe().groups
-    if not found:
-        raise InputError("the judgments name no groups; say what tells them apart with --groups")
-    return next(iter(found))
+    """A key that says a group of every judgment, one of few: a group of annotators, or else a tag."""
+    for key in [*preferences.describe().groups, *preferences[0].tags]:
+        labels = preferences.labels(key)
+        if 2 <= len(labels.names) <= _MOST_GROUPS and bool((labels.codes >= 0).all()):
+            return key
+    raise InputError("the judgments name no groups; say what tells them apart with --groups")
+
+
+_MOST_GROUPS = 50
 
 
 def _share_of_annotators(first: Evaluation, second: Evaluation) -> str:

@@ -147,7 +147,8 @@ class _Problem:
         self.about = (
             None if not routed or votes.about is None or votes.place is None else votes.about[votes.place[first]]
         )
-        self.ridge = max(alone.l2, 1.0)
+        # A Gaussian prior under which the log shares have a variance of about 1, however many numbers a context has.
+        self.ridge = 1.0 if self.about is None else float(self.about.shape[1])
 
     def sample(self, random: np.random.Generator) -> _Problem:
         """Some of the units, if there are many votes."""
