@@ -77,11 +77,11 @@ class Posts:
         # Late in a forward diffusion little of the image is left.
         self.diffused = 0.3 * self.image + 0.95 * torch.randn(count, THINGS, generator=random, dtype=torch.float64)
 
-    def combined(self, policy: Writer) -> Tensor:
-        """Log-probabilities [count, 8] of the true combination and of those with parts replaced."""
+    def combined(self, policy: Writer, contrasts: int) -> Tensor:
+        """Log-probabilities [count, 1 + contrasts] of the true combination and of those with parts replaced."""
         contexts, images = (self.context, self.context[self.other]), (self.image, self.diffused)
         texts = (self.true, self.copy)
-        return torch.stack([policy(contexts[c], images[m], texts[y]) for c, m, y in REPLACED], dim=1)
+        return torch.stack([policy(contexts[c], images[m], texts[y]) for c, m, y in REPLACED[: contrasts + 1]], dim=1)
 
 
 @functools.cache
@@ -92,11 +92,11 @@ def outcome(seed: int, contrasts: int, misnamed: float) -> tuple[float, float, f
     good = styles @ torch.randn(TASTES, generator=random, dtype=torch.float64)
     known, new = Posts(good, PAIRS, misnamed, random), Posts(good, NEW, misnamed, random)
     policy, reference, objective = Writer(styles), Writer(styles), MCMDPO(0.1, WEIGHTS[:contrasts]).double()
-    before = known.combined(reference).detach().reshape(-1)
-    units = {"main": ListUnits.of(torch.arange(8 * PAIRS).reshape(PAIRS, 8)[:, : contrasts + 1])}
+    before = known.combined(reference, contrasts).detach().reshape(-1)
+    units = {"main": ListUnits.of(torch.arange((contrasts + 1) * PAIRS).reshape(PAIRS, -1))}
     optimizer = torch.optim.Adam(policy.parameters(), lr=0.03)
     for _ in range(60):
-        loss = objective(Batch(Scores(known.combined(policy).reshape(-1), before), units)).mean()
+        loss = objective(Batch(Scores(known.combined(policy, contrasts).reshape(-1), before), units)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
