@@ -76,7 +76,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _choose(function: Callable[..., Any], name: str, argv: Sequence[str]) -> tuple[ArgumentParser, Namespace]:
-    configs, others = _config_files(_class_names(function, argv))
+    configs, others = _config_files(_flags(function, _class_names(function, argv)))
     # A positional that is absent from the command line would hide the one from a configuration file.
     parser = command_parser(function, name, _from_config_files(configs))
     # Words are read in order, and the command line is to win over files.
@@ -103,6 +103,16 @@ def _class_names(function: Callable[..., Any], argv: Sequence[str]) -> list[str]
             elif at and words[at - 1] == f"--{name}":
                 words[at] = spelled.get(_plain(word), word)
     return words
+
+
+def _flags(function: Callable[..., Any], words: Sequence[str]) -> list[str]:
+    """The words, with ``--strict`` alone as ``--strict=true``."""
+    flags = {f"--{name}" for name, kind in get_type_hints(function).items() if kind is bool}
+    behind = [*words[1:], "--"][: len(words)]
+    return [
+        f"{word}=true" if word in flags and after.startswith("--") else word
+        for word, after in zip(words, behind, strict=True)
+    ]
 
 
 def _plain(name: str) -> str:

@@ -15,7 +15,7 @@ from llull.models.heads import (
 from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
-from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Shared
+from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Prototypes, Shared, VariationalUsers
 from llull.models.saving import load_model
 
 __all__ = [
@@ -38,7 +38,9 @@ __all__ = [
     "PerGroup",
     "PreferenceModel",
     "PrincipalDirections",
+    "Prototypes",
     "Shared",
     "SkewEmbedding",
+    "VariationalUsers",
     "load_model",
 ]

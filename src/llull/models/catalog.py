@@ -20,7 +20,16 @@ from llull.models.heads import (
 )
 from llull.models.links import DavidsonTies, Link, Logistic
 from llull.models.model import PreferenceModel
-from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Population, Shared
+from llull.models.populations import (
+    LowRank,
+    Mixture,
+    PerAnnotator,
+    PerGroup,
+    Population,
+    Prototypes,
+    Shared,
+    VariationalUsers,
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ CATALOG: dict[str, NamedModel] = {
             "one taste for everyone; ties are answers of their own",
             "Davidson 1970",
             "ties",
-            "links/test_davidson.py",
+            "links/test_links.py",
             link=DavidsonTies,
         ),
         NamedModel(
@@ -144,7 +153,7 @@ CATALOG: dict[str, NamedModel] = {
         NamedModel(
             "low-rank",
             "annotators differ along a few directions that are found out",
-            "collaborative low-rank users (PAL, variant B, Chen et al. 2024)",
+            "collaborative low-rank users (matrix factorization of weights)",
             "annotators with several judgments each",
             "test_low_rank.py",
             population=lambda key: LowRank(),
@@ -157,6 +166,22 @@ CATALOG: dict[str, NamedModel] = {
             "test_low_rank.py",
             head=Distances,
             population=lambda key: LowRank(),
+        ),
+        NamedModel(
+            "prototypes",
+            "everyone is a blend of a few prototypes",
+            "PAL, variant B (Chen et al. 2024)",
+            "annotators with several judgments each",
+            "test_users_proof.py",
+            population=lambda key: Prototypes(),
+        ),
+        NamedModel(
+            "variational",
+            "a new person is read from a few judgments, without a fit",
+            "VPL (Poddar et al. 2024)",
+            "hundreds of annotators with several judgments each",
+            "test_users_proof.py",
+            population=lambda key: VariationalUsers(),
         ),
         NamedModel(
             "mixture",

@@ -1,10 +1,12 @@
 """The population axis: whose weights they are."""
 
+from llull.models.populations.encoded_users import VariationalUsers
 from llull.models.populations.low_rank import LowRank
 from llull.models.populations.mixture import Mixture
 from llull.models.populations.per_annotator import PerAnnotator
 from llull.models.populations.per_group import PerGroup
 from llull.models.populations.population import Population
+from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
 
-__all__ = ["LowRank", "Mixture", "PerAnnotator", "PerGroup", "Population", "Shared"]
+__all__ = ["LowRank", "Mixture", "PerAnnotator", "PerGroup", "Population", "Prototypes", "Shared", "VariationalUsers"]

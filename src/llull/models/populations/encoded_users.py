@@ -1,0 +1,158 @@
+"""People known from a few of their judgments by an encoder of sets, without fitting anything for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.judgments.views import Pairs
+from llull.models.fitting.learning import Learning, learn
+from llull.models.fitting.part import PROJECTION, Parts, fit_part
+from llull.models.heads.head import Head, Hidden
+from llull.models.links.link import Link
+from llull.models.populations.per_annotator import check_named
+from llull.models.populations.population import Membership, Population
+from llull.models.votes import Sides, Votes
+
+_FIRST, _FIRST_BIAS, _MEAN, _SPREAD, _BASE, _TURN = "enter", "enter_bias", "mean", "spread", "base", "turn"
+
+
+@dataclass(frozen=True)
+class VariationalUsers(Population):
+    """Each annotator is a latent z that an encoder reads from some of its judgments; weights are w_a = w + U z_a.
+
+    Every judgment's contrast, turned so that the preferred option stands first, goes through a layer of rectified
+    units; their mean over the judgments told gives mean and log-variance of z, and
+
+        loss = -log P(vote | z) + kl * KL(q(z | judgments told) || N(0, 1)),  z ~ q
+
+    is learned, where the judgments told never include the vote itself (variational preference learning, Poddar et al.,
+    2024; here with a mean in place of attention and weights linear in z). Nobody new needs a fit: `adapt` reads the
+    judgments. Annotators who are not known have z = 0.
+
+    Args:
+        latent: numbers of z.
+        units: of the encoder's layer.
+        told: judgments that the encoder is shown in learning, at most.
+        kl: weight of the divergence.
+        learning: how Adam learns.
+    """
+
+    latent: int = 8
+    units: int = 64
+    told: int = 8
+    kl: float = 0.01
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=10, weight_decay=1e-3))
+
+    def __post_init__(self) -> None:
+        if min(self.latent, self.units, self.told) < 1 or self.kl < 0:
+            raise InputError("latent, units and told must be at least 1, and kl not negative")
+
+    @property
+    def member_noun(self) -> str:
+        """Its members are annotators."""
+        return "annotator"
+
+    def membership(self, pairs: Pairs) -> Membership:
+        """The annotator of each pair."""
+        return Membership(pairs.annotator, pairs.annotators)
+
+    def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
+        """Learn encoder and directions, then read everyone's judgments."""
+        check_named(votes, "annotator", type(self).__name__)
+        below = head.learn(votes, link, seed)
+        contrasts = head.contrast(below, votes.sides())
+        arrays = self._learn(votes, contrasts, link, seed)
+        projection = np.column_stack([arrays[_BASE], arrays[_TURN]])
+        shared = fit_part(votes, head, link, l2, seed, names, {**below, PROJECTION: projection})
+        size = len(shared.weights)
+        start = replace(shared, weights=np.eye(size)[0], errors=np.empty(0))
+        parts = Parts(start, {}, arrays)
+        return self._read(parts, votes, contrasts)
+
+    def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
+        """Read the judgments of new annotators; ``strength`` has no meaning here."""
+        if strength is not None:
+            raise InputError("this population reads judgments and fits nothing, so it takes no strength")
+        if (votes.member < 0).any():
+            raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")
+        assert parts.shared is not None
+        below = {name: array for name, array in parts.shared.hidden.items() if name != PROJECTION}
+        return self._read(parts, votes, head.contrast(below, votes.sides()))
+
+    def _read(self, parts: Parts, votes: Votes, contrasts: np.ndarray) -> Parts:
+        assert parts.shared is not None
+        said = self._entered(parts.arrays, contrasts)
+        members = dict(parts.members)
+        for code in np.unique(votes.member[votes.member >= 0]):
+            mine = votes.member == code
+            mean = np.average(said[mine], axis=0, weights=votes.weight[mine]) @ parts.arrays[_MEAN]
+            weights = np.concatenate([[1.0], mean])
+            members[votes.members[code]] = replace(parts.shared, weights=weights, n=int(mine.sum()))
+        return Parts(parts.shared, members, parts.arrays)
+
+    def _entered(self, arrays: Any, contrasts: Any) -> Any:
+        return (contrasts @ arrays[_FIRST] + arrays[_FIRST_BIAS]).clip(0)
+
+    def _learn(self, votes: Votes, contrasts: np.ndarray, link: Link, seed: int) -> Hidden:
+        import torch
+
+        width = contrasts.shape[1]
+        rows = torch.from_numpy(contrasts).float()
+        told_of = _Others(votes, self.told, seed)
+        noise = torch.Generator().manual_seed(seed)
+        spread_of: list[Any] = []
+
+        def start(random: np.random.Generator) -> Hidden:
+            return {
+                _FIRST: random.normal(size=(width, self.units)) * (2 / width) ** 0.5,
+                _FIRST_BIAS: np.zeros(self.units),
+                _MEAN: random.normal(size=(self.units, self.latent)) * self.units**-0.5,
+                _SPREAD: random.normal(size=(self.units, self.latent)) * 1e-2,
+                _BASE: random.normal(size=width) * width**-0.5,
+                _TURN: random.normal(size=(width, self.latent)) * width**-0.5,
+            }
+
+        def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
+            others, there = told_of(which)
+            shown = self._entered(learned, rows[others])
+            mask = torch.from_numpy(there).float()
+            pooled = (shown * mask[:, :, None]).sum(1) / mask.sum(1).clamp(min=1)[:, None]
+            mean = pooled @ learned[_MEAN]
+            log_variance = (pooled @ learned[_SPREAD]).clamp(-4, 4) - 2
+            z = mean
+            if torch.is_grad_enabled():
+                z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
+                spread_of[:] = [0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()]
+            z = z * mask.any(1)[:, None]
+            return rows[which] @ learned[_BASE] + ((rows[which] @ learned[_TURN]) * z).sum(1)
+
+        def penalty(learned: dict[str, Any]) -> Any:
+            return self.kl * spread_of[0]
+
+        return learn(start, margin, votes, link, seed, self.learning, penalty=penalty).arrays
+
+
+class _Others:
+    """For votes, some other votes of the same annotators, drawn anew each time."""
+
+    def __init__(self, votes: Votes, most: int, seed: int) -> None:
+        self.member, self.most = votes.member, most
+        self.order = np.argsort(votes.member, kind="stable")
+        self.starts = np.searchsorted(votes.member[self.order], np.arange(len(votes.members) + 1))
+        self.random = np.random.default_rng(seed)
+
+    def __call__(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions [b, most] and which of them there are [b, most]."""
+        member = self.member[which]
+        known = member >= 0
+        first = np.where(known, self.starts[np.maximum(member, 0)], 0)
+        size = np.where(known, self.starts[np.maximum(member, 0) + 1] - first, 0)
+        count = self.random.integers(1, self.most + 1, len(which))
+        drawn = (self.random.random((len(which), self.most)) * np.maximum(size, 1)[:, None]).astype(np.int64)
+        others = self.order[np.minimum(first[:, None] + drawn, len(self.order) - 1)]
+        there = (np.arange(self.most) < count[:, None]) & known[:, None] & (others != which[:, None])
+        return others, there

@@ -1,0 +1,152 @@
+"""People as blends of a few prototypes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from llull.errors import InputError
+from llull.judgments.views import Pairs
+from llull.models.fitting.learning import Learning, as_tensors, learn
+from llull.models.fitting.part import PROJECTION, Part, Parts, fit_part
+from llull.models.heads.head import Head, Hidden
+from llull.models.heads.learned import LearnedHead, softmax
+from llull.models.links.link import Link
+from llull.models.populations.per_annotator import check_named
+from llull.models.populations.population import Membership, Population
+from llull.models.votes import Sides, Votes
+
+_PROTOTYPE, _BLEND = "prototype", "blend"
+
+
+@dataclass(frozen=True)
+class Prototypes(Population):
+    """Each annotator's weights are a blend of k prototypes: w_a = sum_k b_ak p_k, b_a >= 0, sum_k b_ak = 1.
+
+    Prototypes, blends and what the head learns are learned together by Adam; the blends are then fitted to their
+    optimum (PAL, variant B, Chen et al., 2024). A new annotator needs only a blend, k - 1 numbers, from its judgments.
+    Annotators who are not known get the mean blend.
+
+    Args:
+        prototypes: k.
+        learning: how Adam learns.
+    """
+
+    prototypes: int = 3
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=1e-2, patience=10, restarts=3))
+
+    def __post_init__(self) -> None:
+        if self.prototypes < 2:
+            raise InputError(f"prototypes={self.prototypes}: give at least 2; with one it is Shared")
+
+    @property
+    def member_noun(self) -> str:
+        """Its members are annotators."""
+        return "annotator"
+
+    def membership(self, pairs: Pairs) -> Membership:
+        """The annotator of each pair."""
+        return Membership(pairs.annotator, pairs.annotators)
+
+    def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
+        """Learn the prototypes, then everyone's blend of them."""
+        check_named(votes, "annotator", type(self).__name__)
+        hidden = self._learn(votes, head, link, seed)
+        alone = fit_part(votes, head, link, l2, seed, names, hidden)
+        contrasts = alone.contrasts(head, votes.sides())
+        present = np.unique(votes.member[votes.member >= 0])
+        even = np.full(self.prototypes, 1 / self.prototypes)
+        blends = {votes.members[m]: _blend(contrasts, votes, votes.member == m, link, alone, even) for m in present}
+        mean = np.mean(list(blends.values()), axis=0)
+        members = {name: replace(alone, weights=blend, errors=np.empty(0)) for name, blend in blends.items()}
+        return Parts(replace(alone, weights=mean), members)
+
+    def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
+        """The blends of new annotators, drawn to the mean blend as by ``strength`` votes (2 if not given)."""
+        if (votes.member < 0).any():
+            raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")
+        assert parts.shared is not None
+        contrasts = parts.shared.contrasts(head, votes.sides())
+        members = dict(parts.members)
+        for code in np.unique(votes.member):
+            name = votes.members[code]
+            known = members.get(name, parts.shared)
+            blend = _blend(contrasts, votes, votes.member == code, link, known, known.weights, strength)
+            members[name] = replace(known, weights=blend, errors=np.empty(0))
+        return Parts(parts.shared, members)
+
+    def _learn(self, votes: Votes, head: Head, link: Link, seed: int) -> Hidden:
+        own = head if isinstance(head, LearnedHead) else None
+        fixed: Hidden = head.learn(votes, link, seed) if own is None else {}
+        people, count = len(votes.members), self.prototypes
+
+        def start(random: np.random.Generator) -> Hidden:
+            contexts = 0 if votes.about is None else votes.about.shape[1]
+            below = {} if own is None else own.start(votes.rows.shape[1], contexts, random)
+            width = head.contrast({**fixed, **below}, votes.select(np.arange(1)).sides()).shape[1]
+            return {
+                **below,
+                _PROTOTYPE: random.normal(size=(width, count)) * width**-0.5,
+                # One row more for those who are not known.
+                _BLEND: np.vstack([random.normal(size=(people, count)), np.zeros((1, count))]),
+            }
+
+        tensors = as_tensors(fixed)
+        per_vote = 1.0 / max(float(votes.weight.sum()), 1.0)
+
+        def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
+            said = head.contrast({**tensors, **learned}, sides) @ learned[_PROTOTYPE]
+            who = votes.member[which]
+            return (said * softmax(learned[_BLEND][np.where(who >= 0, who, people)])).sum(1)
+
+        def penalty(learned: dict[str, Any]) -> Any:
+            return 0.5 * per_vote * learned[_BLEND].square().sum() / 4
+
+        found = learn(
+            start, margin, votes, link, seed, self.learning, penalty=penalty, decayed=lambda name: name != _BLEND
+        ).arrays
+        below = {name: array for name, array in found.items() if name not in (_PROTOTYPE, _BLEND)}
+        return {**fixed, **below, PROJECTION: found[_PROTOTYPE]}
+
+
+_ROUNDS = 200
+
+
+def _blend(
+    contrasts: np.ndarray,
+    votes: Votes,
+    mine: np.ndarray,
+    link: Link,
+    part: Part,
+    center: np.ndarray,
+    strength: float | None = None,
+) -> np.ndarray:
+    """The blend [k] under which some votes are most likely, drawn to a center as by so many votes.
+
+    By exponentiated gradients (Kivinen and Warmuth, 1997), each step as long as lowers the loss.
+    """
+    rows, tie, weight = contrasts[mine], votes.tie[mine], votes.weight[mine]
+    pull = 2.0 if strength is None else strength
+    center = np.maximum(center, 1e-6)
+
+    def cost(blend: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, slope = link.loss(rows @ blend, tie, part.theta)
+        ratio = np.log(np.maximum(blend, 1e-300) / center)
+        return float(weight @ loss + pull * (blend @ ratio)), (slope[:, 0] * weight) @ rows + pull * (ratio + 1)
+
+    blend, length = center / center.sum(), 1.0
+    value, gradient = cost(blend)
+    for _ in range(_ROUNDS):
+        while True:
+            moved = blend * np.exp(-length * (gradient - gradient.min()))
+            moved /= moved.sum()
+            new, slope = cost(moved)
+            if new <= value or length < 1e-9:
+                break
+            length /= 2
+        if value - new < 1e-9 * max(abs(value), 1.0):
+            break
+        blend, value, gradient, length = moved, new, slope, length * 1.5
+    return blend
