@@ -23,12 +23,20 @@ class ScriptedServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
+        self.connections = 0
+        self.knows_max_tokens = True
+        """Whether chats may say ``max_tokens``, which newer models of OpenAI refuse."""
+        self.most_choices: int | None = None
         self.at_once = 0
         self.most_at_once = 0
         self.pause = 0.0
         self.answers_before_it_hangs: int | None = None
         self.released = threading.Event()
         self.lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
 
     @property
     def url(self) -> str:
@@ -37,6 +45,8 @@ class ScriptedServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: ScriptedServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         return
@@ -65,7 +75,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, fault: str, body: dict[str, Any]) -> None:
         kind, _, detail = fault.partition(" ")
+        if "max_tokens" in body and not self.server.knows_max_tokens and self.path.endswith("/chat/completions"):
+            message = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+            self._send(400, json.dumps({"error": {"message": message, "param": "max_tokens"}}).encode())
+            return
         answer = completion(self.path, body)
+        answer["choices"] = answer["choices"][: self.server.most_choices]
         if kind == "slow":
             self.server.released.wait(float(detail))
         elif kind == "refuse_the_last_of":
@@ -76,6 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "hangup":
             self.close_connection = True
             return
+        elif kind == "ok_and_close":
+            # Without saying so: what the next request over this connection finds.
+            self.close_connection = True
         elif kind == "garbled":
             self._send(200, b'{"choices": [{"index"')
             return

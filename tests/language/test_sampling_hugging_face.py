@@ -17,6 +17,7 @@ from tiny_models import CONFIGS, make_model, plain_token_log_probs  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
 from llull.errors import InputError  # noqa: E402
+from llull.judgments import Message  # noqa: E402
 from llull.language.model import LanguageModel  # noqa: E402
 from llull.language.sampling import HuggingFaceSampler, SampleCache, Settings  # noqa: E402
 from llull.language.sampling.decoding import CachedDecoder, PlainDecoder, decoder_for  # noqa: E402
@@ -315,3 +316,11 @@ def test_more_samples_reuse_those_there_are(tmp_path: Path, monkeypatch: pytest.
         np.testing.assert_array_equal(values(one.sampling_log_probs), values(other.sampling_log_probs))
     made.model.lm_head.weight.data[0, 0] += 1
     assert made.source != sampler().source
+
+
+def test_messages_of_judgments_are_prompts_in_this_process() -> None:
+    made = sampler()
+    ((found, key),) = made.prepare([[Message("user", "What now?")]])
+    ((expected, same),) = made.prepare([[{"role": "user", "content": "What now?"}]])
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    assert (found.opening, key) == (expected.opening, same)

@@ -22,8 +22,11 @@ from small_tokenizers import byte_level
 
 from llull.cli import main
 from llull.errors import InputError
+from llull.judgments import Message, prompt
+from llull.judgments.record import Media
 from llull.language.sampling import Retry, Sample, SampleCache, ServerSampler, Settings
-from llull.language.sampling.posting import Poster
+from llull.language.sampling.connections import Connections
+from llull.language.sampling.posting import Poster, _requested_wait, address
 from llull.language.templates import Template
 
 QUICK = Retry(times=3, wait=0.01, longest=0.05)
@@ -143,8 +146,46 @@ def test_the_server_s_own_wish_to_wait_is_granted(server: ScriptedServer) -> Non
     assert server.times[3] - server.times[2] >= 0.7
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (None, None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("soon", None),
+        ("", None),
+        ("Mon, 99 Foo 2026 00:00:00 GMT", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("-5", 0.0),
+        ("2.5", 2.5),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+    ],
+)
+def test_a_wish_to_wait_is_a_number_or_a_date_or_nothing(said: str | None, seconds: float | None) -> None:
+    assert _requested_wait(said) == seconds
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-3", "soon", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_wish_that_means_nothing_breaks_nothing(server: ScriptedServer, said: str) -> None:
+    expected = texts(sampler(server).sample(PROMPTS[:1], Settings()))
+    server.faults = [f"429 {said}"]
+    assert texts(sampler(server).sample(PROMPTS[:1], Settings())) == expected
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("said", ["86400", "1e300"])
+def test_no_wish_to_wait_is_granted_for_longer_than_ten_minutes(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    poster = Poster(Connections("http://127.0.0.1:9/v1", 1.0), retry=QUICK)
+    waits: list[float] = []
+    monkeypatch.setattr(poster.stop, "wait", lambda wait: waits.append(wait) is not None)
+    poster._pause(0, _requested_wait(said))
+    assert waits == [600.0]
+
+
 def test_waits_double_up_to_a_limit_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    poster = Poster("http://127.0.0.1:9", retry=Retry(6, 1.0, 10.0))
+    poster = Poster(Connections("http://127.0.0.1:9/v1", 1.0), retry=Retry(6, 1.0, 10.0))
     waits: list[float] = []
     monkeypatch.setattr(poster.stop, "wait", lambda wait: waits.append(wait) is not None)
     for attempt in list(range(6)) * 50:
@@ -229,6 +270,9 @@ def test_a_server_without_log_probabilities_is_an_error_where_they_are_wanted(se
     [
         ({"url": "localhost:8000"}, "give an address such as"),
         ({"url": "file:///etc/passwd"}, "give an address such as"),
+        ({"url": "http://localhost:port"}, "give an address such as"),
+        ({"max_requests": 0}, "max_requests is 0; give at least 1, or None"),
+        ({"length_parameter": "most"}, "length_parameter='most' is not known; it is one of auto, max_tokens"),
         ({"concurrency": 0}, "at least 1 of each"),
         ({"choices": 0}, "at least 1 of each"),
         ({"key_variable": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is to hold the server's key, and is not set"),
@@ -240,8 +284,124 @@ def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], message: s
 
 
 def test_addresses_get_the_usual_path_only_without_one() -> None:
-    assert Poster("http://h:1").url == Poster("http://h:1/").url == Poster("http://h:1/v1/").url == "http://h:1/v1"
-    assert Poster("https://h/api/v2").url == "https://h/api/v2"
+    assert address("http://h:1") == address("http://h:1/") == address("http://h:1/v1/") == "http://h:1/v1"
+    assert address("https://h/api/v2") == "https://h/api/v2"
+
+
+def test_connections_are_used_again(server: ScriptedServer) -> None:
+    made = sampler(server, concurrency=3)
+    for seed in range(3):
+        made.sample(PROMPTS, Settings(n=2, seed=seed))
+    assert len(server.requests) == 60
+    assert server.connections <= 3
+    # A refusal, too, leaves its connection as good as it was.
+    server.faults = ["500", "400"]
+    with pytest.raises(InputError, match="refuses"):
+        made.sample(PROMPTS[:1], Settings(seed=9))
+    assert server.connections <= 3
+
+
+def test_the_environment_s_proxy_is_asked(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//me:secret@"))
+    ServerSampler("http://far.invalid/v1", "m", retry=QUICK).sample(PROMPTS[:1], Settings())
+    assert server.requests[0]["path"] == "http://far.invalid/v1/chat/completions"
+    assert server.headers[0]["Host"] == "far.invalid"
+    assert server.headers[0]["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    sampler(server).sample(PROMPTS[:1], Settings())
+    assert server.requests[1]["path"] == "/v1/chat/completions"
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_failure(server: ScriptedServer) -> None:
+    made = sampler(server, concurrency=1, retry=Retry(times=0))
+    server.faults = ["ok_and_close", "ok", "ok_and_close"]
+    found = made.sample(PROMPTS, SETTINGS)
+    assert texts(found) == texts(sampler(server).sample(PROMPTS, SETTINGS))
+    assert server.connections >= 3
+
+
+def test_a_budget_of_requests_ends_a_run_in_one_line(server: ScriptedServer, tmp_path: Path) -> None:
+    with SampleCache(tmp_path) as cache:
+        server.faults = ["ok", "ok", *["500"] * 100]
+        made = sampler(server, concurrency=1, retry=Retry(times=50, wait=0.001), cache=cache, max_requests=7)
+        with pytest.raises(InputError) as raised:
+            made.sample(PROMPTS, SETTINGS)
+        assert "all 7 requests that max_requests allows were sent; at the last the server answered 500" in str(
+            raised.value
+        )
+        assert "\n" not in str(raised.value)
+        assert len(server.requests) == 7
+        assert cache.count(made.source) == 2
+        # It is spent for the sampler, not for each call.
+        with pytest.raises(InputError, match=r"max_requests allows were sent\. Allow more"):
+            made.sample(PROMPTS, SETTINGS)
+        assert len(server.requests) == 7
+        server.faults = []
+        assert len(sampler(server, cache=cache, max_requests=18).sample(PROMPTS, SETTINGS)) == len(PROMPTS)
+        assert len(server.requests) == 7 + 18
+
+
+def test_a_budget_holds_over_all_threads(server: ScriptedServer) -> None:
+    with pytest.raises(InputError, match="max_requests"):
+        sampler(server, concurrency=8, max_requests=13).sample(PROMPTS, SETTINGS)
+    assert len(server.requests) == 13
+
+
+def test_the_name_of_the_longest_answer_is_found_out(server: ScriptedServer) -> None:
+    expected = texts(sampler(server).sample(PROMPTS, SETTINGS))
+    assert all("max_completion_tokens" not in request for request in server.requests)
+    server.requests.clear()
+    server.knows_max_tokens = False
+    assert texts(sampler(server, concurrency=1).sample(PROMPTS, SETTINGS)) == expected
+    # One refusal, and from then on the other name.
+    assert ["max_tokens" in request for request in server.requests] == [True] + [False] * 20
+    assert {request.get("max_completion_tokens") for request in server.requests[1:]} == {20}
+    server.requests.clear()
+    sampler(server, length_parameter="max_completion_tokens").sample(PROMPTS[:1], Settings())
+    sampler(server, extra={"max_completion_tokens": 3}).sample(PROMPTS[:1], Settings())
+    assert ["max_tokens" in request for request in server.requests] == [False, False]
+    assert server.requests[1]["max_completion_tokens"] == 3
+    with pytest.raises(InputError, match=r"refuses \(400\): .*max_completion_tokens"):
+        sampler(server, length_parameter="max_tokens").sample(PROMPTS[:1], Settings())
+    sampler(server, length_parameter="max_completion_tokens").sample([np.array([5, 6])], Settings())
+    assert server.requests[-1]["max_tokens"] == 256
+
+
+@pytest.mark.parametrize("most", [None, 1, 2, 3])
+def test_samples_do_not_depend_on_how_many_were_asked_for_before(
+    server: ScriptedServer, tmp_path: Path, most: int | None
+) -> None:
+    """Whatever was asked for first, and however many choices the server gives at most, it is as if asked at once."""
+    server.most_choices = most
+    (at_once,) = texts(sampler(server, choices=4).sample(PROMPTS[:1], Settings(n=10)))
+    assert len(set(at_once)) == 10
+    for first in range(1, 10):
+        with SampleCache(tmp_path / str(first)) as cache:
+            made = sampler(server, choices=4, cache=cache)
+            assert texts(made.sample(PROMPTS[:1], Settings(n=first))) == [at_once[:first]]
+            assert texts(made.sample(PROMPTS[:1], Settings(n=10))) == [at_once]
+            asked = len(server.requests)
+            assert texts(made.sample(PROMPTS[:1], Settings(n=10))) == [at_once]
+            assert len(server.requests) == asked
+
+
+def test_messages_of_judgments_are_prompts(server: ScriptedServer, tmp_path: Path) -> None:
+    said = prompt("question 0", system="Be brief.")
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "question 0"}]
+    with SampleCache(tmp_path) as cache:
+        found = sampler(server, cache=cache).sample([said], Settings())
+        assert server.requests[0]["messages"] == turns
+        assert texts(sampler(server, cache=cache).sample([turns], Settings())) == texts(found)
+    assert len(server.requests) == 1
+    template = Template(byte_level())
+    for one in (said, turns):
+        sampler(server, template=template).sample([one], Settings())
+    assert server.requests[1]["prompt"] == server.requests[2]["prompt"]
+    shown = [Message("user", "What is this?", [Media("image", "a.png")])]
+    with pytest.raises(InputError, match=r"message of the user has media \(image\)"):
+        sampler(server).sample([shown], Settings())
 
 
 def test_an_empty_prompt_is_refused(server: ScriptedServer) -> None:

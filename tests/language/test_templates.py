@@ -328,3 +328,15 @@ def test_prompts_for_sampling_are_those_that_options_follow() -> None:
     made = encoded(template, SEVERAL, ["No."])
     (ids,) = prompt_ids(template, [[{"role": role, "content": said} for role, said in SEVERAL]])
     np.testing.assert_array_equal(ids, made.prompts[0])
+
+
+@pytest.mark.parametrize("tokenizer", [byte_level, lambda: chat_tokenizer("chatml")])
+def test_messages_of_judgments_are_turns(tokenizer: Callable[[], PreTrainedTokenizerFast]) -> None:
+    template = Template(tokenizer(), system="Be kind.")
+    context, answer = [Message(*turn) for turn in SEVERAL], [Message("assistant", ANSWERS[0])]
+    turns = [{"role": role, "content": content} for role, content in SEVERAL]
+    said = [{"role": "assistant", "content": ANSWERS[0]}]
+    assert template.prompt(context) == template.prompt(turns)
+    assert template.render(context, answer) == template.render(turns, said)
+    (found,), (expected,) = prompt_ids(template, [context]), prompt_ids(template, [turns])
+    np.testing.assert_array_equal(found, expected)

@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 from llull.errors import InputError
+from llull.judgments.record import Message
 
 Turn = Mapping[str, Any]
 """A message: role and content."""
@@ -91,7 +92,7 @@ class Template:
         }
         return blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
-    def render(self, context: Sequence[Turn], option: Sequence[Turn]) -> Rendered:
+    def render(self, context: Sequence[Turn | Message], option: Sequence[Turn | Message]) -> Rendered:
         """A context and one option as text.
 
         Turns at an option's start that are not the assistant's belong to its prompt.
@@ -103,19 +104,19 @@ class Template:
         Raises:
             InputError: if the option has no turn of an assistant, or the template cannot be cut.
         """
-        context, option = list(context), list(option)
-        while option and option[0]["role"] != ASSISTANT:
-            context.append(option.pop(0))
-        if not option:
+        before, said = [as_turn(turn) for turn in context], [as_turn(turn) for turn in option]
+        while said and said[0]["role"] != ASSISTANT:
+            before.append(said.pop(0))
+        if not said:
             raise InputError(
                 "an option without a turn of the assistant has nothing to score; give its message that role"
             )
-        context = self._prepared(context)
-        return self._chat(context, option) if self.is_chat else self._transcript(context, option)
+        before = self._prepared(before)
+        return self._chat(before, said) if self.is_chat else self._transcript(before, said)
 
-    def prompt(self, context: Sequence[Turn]) -> str:
+    def prompt(self, context: Sequence[Turn | Message]) -> str:
         """The text of a context alone, ready for the assistant's turn."""
-        prepared = self._prepared(list(context))
+        prepared = self._prepared([as_turn(turn) for turn in context])
         return self._rendering(prepared, True) if self.is_chat else self._transcript_prompt(prepared)
 
     def _chat(self, context: list[Turn], option: list[Turn]) -> Rendered:
@@ -239,6 +240,22 @@ class Template:
             return [{"role": "user", "content": context[0]["content"]}, *context[1:]]
         folded = f"{context[0]['content']}\n\n{context[1]['content']}"
         return [{"role": "user", "content": folded}, *context[2:]]
+
+
+def as_turn(message: Turn | Message) -> Turn:
+    """A message as role and content.
+
+    Raises:
+        InputError: if it is a judgment's message with media.
+    """
+    if not isinstance(message, Message):
+        return message
+    if message.media:
+        raise InputError(
+            f"a message of the {message.role} has media ({message.media[0].type}), which language models are not shown "
+            "here; leave the media out, or the prompt"
+        )
+    return {"role": message.role, "content": message.content}
 
 
 def _as_made(backend: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from llull.errors import InputError
 from llull.judgments.columns import lists
+from llull.judgments.record import Message
 from llull.judgments.views import Options
 from llull.language.templates import Piece, Rendered, Template, Turn
 
@@ -105,7 +106,7 @@ def encode(
     return _fit(whole, options, template, max_tokens, max_prompt_tokens, cut)
 
 
-def prompt_ids(template: Template, contexts: Sequence[Sequence[Turn]]) -> list[np.ndarray]:
+def prompt_ids(template: Template, contexts: Sequence[Sequence[Turn | Message]]) -> list[np.ndarray]:
     """int32 ids of each context, ready for the assistant's turn: what a sampler starts from."""
     return _prompt_ids(template, [template.prompt(context) for context in contexts])
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llull.errors import InputError
+from llull.judgments.record import Message
 from llull.language.sampling.sampler import Prompt
 from llull.language.templates import ASSISTANT, Template, Turn
 from llull.language.tokens import prompt_ids
@@ -29,7 +30,7 @@ class Ready(NamedTuple):
 
 def is_messages(prompt: Prompt) -> bool:
     """Whether a prompt is messages rather than ids."""
-    return not isinstance(prompt, (np.ndarray, str)) and all(isinstance(turn, Mapping) for turn in prompt)
+    return not isinstance(prompt, (np.ndarray, str)) and all(isinstance(turn, (Mapping, Message)) for turn in prompt)
 
 
 def ready_ids(prompt: Prompt, index: int) -> Ready:
@@ -50,7 +51,7 @@ def ready_prompts(prompts: Sequence[Prompt], template: Template) -> list[Ready]:
     return [next(encoded) if is_messages(prompt) else ready_ids(prompt, at) for at, prompt in enumerate(prompts)]
 
 
-def _openings(contexts: Sequence[Sequence[Turn]], template: Template) -> list[str]:
+def _openings(contexts: Sequence[Sequence[Turn | Message]], template: Template) -> list[str]:
     if not template.is_chat:
         return [_opening(context, template) for context in contexts]
     try:
@@ -60,7 +61,7 @@ def _openings(contexts: Sequence[Sequence[Turn]], template: Template) -> list[st
         return [""] * len(contexts)
 
 
-def _opening(context: Sequence[Turn], template: Template) -> str:
+def _opening(context: Sequence[Turn | Message], template: Template) -> str:
     content = "Yes."
     said = template.render(context, [{"role": ASSISTANT, "content": content}]).pieces[0].text
     return said[: max(said.find(content), 0)]

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from llull.errors import InputError
-from llull.judgments.record import Option, text_option
+from llull.judgments.record import Message, Option, text_option
 from llull.language.templates import Turn
 
 if TYPE_CHECKING:
     from llull.language.sampling.cache import SampleCache
 
-Prompt = Sequence[Turn] | np.ndarray
-"""A context as messages, or the int32 ids of a prompt."""
+Prompt = Sequence[Turn] | Sequence[Message] | np.ndarray
+"""A context as messages, those of judgments or mappings with role and content; or the int32 ids of a prompt."""
 
 Finish = Literal["stop", "length", "filtered"]
 """Why a sample ended: by its end or a stop string; by the number of tokens; by the server's content filter."""

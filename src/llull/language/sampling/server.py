@@ -7,16 +7,19 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Literal
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from llull.errors import InputError
 from llull.language.sampling.cache import SampleCache
-from llull.language.sampling.posting import RETRY, Garbled, Poster, Retry, Stopped
+from llull.language.sampling.connections import Connections
+from llull.language.sampling.posting import RETRY, Budget, Garbled, Poster, Refused, Retry, Stopped, address
 from llull.language.sampling.prompts import Ready, is_messages, ready_ids, ready_prompts
 from llull.language.sampling.sampler import Finish, Prompt, Request, Sample, Sampler, Settings
-from llull.language.templates import Template
+from llull.language.templates import Template, as_turn
 
 _FINISHES: Mapping[Any, Finish] = {
     "stop": "stop",
@@ -29,6 +32,8 @@ _FINISHES: Mapping[Any, Finish] = {
     "content_filter": "filtered",
 }
 _LARGEST_SEED = 2**31
+LengthParameter = Literal["auto", "max_tokens", "max_completion_tokens"]
+"""The name by which a server knows the most tokens of an answer."""
 
 
 class ServerSampler(Sampler):
@@ -36,6 +41,7 @@ class ServerSampler(Sampler):
 
     Messages go to ``/chat/completions``, where the server's own template applies; ids, and with a ``template`` of ours
     messages too, go to ``/completions`` as ids. Seeds are sent, and it is up to the server to be true to them.
+    Connections stay open between requests.
     ``top_k`` and ``min_p``, which OpenAI itself does not know, are sent only where they are set.
 
     Args:
@@ -44,17 +50,25 @@ class ServerSampler(Sampler):
         template: makes ids of messages here, instead of on the server.
         concurrency: requests under way at once.
         choices: samples asked for by one request. With 1, each sample has a seed of its own; more may cost less where
-            each request pays for its prompt.
+            each request pays for its prompt. A prompt's samples are then numbered in blocks of so many, each of which
+            has one seed, and are cached one by one. A block of which some are there is asked for from its beginning,
+            and only what was missing is taken, so that 2 samples and later 4 are the same as 4 at once, where the
+            server's choices follow from seed and place.
         key_variable: environment variable that holds the key of the service; None: no key is sent.
         timeout: seconds without a sign of life.
         retry: how often and how long to try when the server is busy or broken.
         log_probs_of: which distribution the server's log-probabilities are of, where tempering or cutting makes the two
             different: the model's own (vLLM, llama.cpp and OpenAI by default), or that of sampling.
-        extra: what else to send with each request.
+        extra: what else to send with each request; it goes before what would be sent.
         cache: where samples are kept and found again; None: nowhere.
+        max_requests: that this sampler may send in all, those included that are sent again after a failure; when they
+            are spent, sampling stops with an error, and what has come is in the cache. None: any number.
+        length_parameter: how a chat is told the most tokens: ``max_tokens``, which most servers know;
+            ``max_completion_tokens``, which newer models of OpenAI want; ``auto``: the first, and from then on the
+            second when the server refuses the first and names the second.
 
     Raises:
-        InputError: if the address, a number or the variable is not usable.
+        InputError: if the address, a number, a name or the variable is not usable.
     """
 
     def __init__(
@@ -71,15 +85,23 @@ class ServerSampler(Sampler):
         log_probs_of: Literal["model", "sampling"] = "model",
         extra: Mapping[str, Any] | None = None,
         cache: SampleCache | None = None,
+        max_requests: int | None = None,
+        length_parameter: LengthParameter = "auto",
     ) -> None:
         super().__init__(cache)
+        if length_parameter not in get_args(LengthParameter):
+            known = ", ".join(get_args(LengthParameter))
+            raise InputError(f"length_parameter={length_parameter!r} is not known; it is one of {known}")
         if concurrency < 1 or choices < 1:
             raise InputError(f"sampling with concurrency {concurrency} and choices {choices}: give at least 1 of each")
         key = None if key_variable is None else os.environ.get(key_variable, "").strip()
         if key == "":
             raise InputError(f"the environment variable {key_variable} is to hold the server's key, and is not set")
-        self._key, self._timeout, self._retry = key, timeout, retry
-        self.url = Poster(url).url
+        self._connections = Connections(address(url), timeout)
+        self._key, self._retry, self._budget = key, retry, Budget(max_requests)
+        self._length_parameter: LengthParameter = length_parameter
+        self._fixed_length_parameter = length_parameter != "auto"
+        self.url = self._connections.url
         self.model, self.template = model, template
         self.concurrency, self.choices, self.log_probs_of = concurrency, choices, log_probs_of
         self.extra = dict(extra or {})
@@ -101,16 +123,18 @@ class ServerSampler(Sampler):
         Raises:
             InputError: as soon as one request fails for good; what the others under way bring is given before.
         """
-        poster = Poster(self.url, self._key, self._timeout, self._retry)
+        poster = Poster(self._connections, self._key, self._retry, self._budget)
         waiting = deque(_jobs(requests, 1 if settings.temperature == 0 else self.choices))
-        running: dict[Future[list[Sample]], list[int]] = {}
+        running: dict[Future[list[Sample]], _Job] = {}
         failure: InputError | None = None
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="llull-sampling")
         try:
             while running or (waiting and failure is None):
                 while waiting and failure is None and len(running) < self.concurrency:
                     job = waiting.popleft()
-                    running[pool.submit(self._ask, poster, requests[job[0]], len(job), settings)] = job
+                    first = replace(requests[job.wanted[0]], number=job.first)
+                    choices = requests[job.wanted[-1]].number - job.first + 1
+                    running[pool.submit(self._ask, poster, first, choices, settings)] = job
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     job = running.pop(future)
                     try:
@@ -121,10 +145,13 @@ class ServerSampler(Sampler):
                         failure = failure or fault
                         poster.stop.set()
                         continue
+                    place = {at: requests[at].number - job.first for at in job.wanted}
                     # A server may give fewer choices than it was asked for.
-                    if len(samples) < len(job):
-                        waiting.appendleft(job[len(samples) :])
-                    yield list(zip(job, samples, strict=False))
+                    left = [at for at in job.wanted if place[at] >= len(samples)]
+                    if left:
+                        waiting.appendleft(_Job(job.first + len(samples), left))
+                    if len(left) < len(job.wanted):
+                        yield [(at, samples[place[at]]) for at in job.wanted if place[at] < len(samples)]
         finally:
             poster.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -136,7 +163,6 @@ class ServerSampler(Sampler):
         ready = request.prompt
         body: dict[str, Any] = {
             "model": self.model,
-            "max_tokens": settings.max_tokens,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
             "n": choices,
@@ -156,7 +182,19 @@ class ServerSampler(Sampler):
         def read(answer: Any) -> list[Sample]:
             return [self._sample(choice, opening, settings) for choice in _choices(answer)][:choices]
 
-        return poster.post(path, body | self.extra, read)
+        if {"max_tokens", "max_completion_tokens"} & set(self.extra):
+            return poster.post(path, body | self.extra, read)
+        if isinstance(ready, Ready):
+            return poster.post(path, body | {"max_tokens": settings.max_tokens} | self.extra, read)
+        name = "max_tokens" if self._length_parameter == "auto" else self._length_parameter
+        try:
+            return poster.post(path, body | {name: settings.max_tokens} | self.extra, read)
+        except Refused as fault:
+            wanted = fault.status == 400 and name == "max_tokens" and "max_completion_tokens" in fault.said
+            if not wanted or self._fixed_length_parameter:
+                raise
+        self._length_parameter = "max_completion_tokens"
+        return poster.post(path, body | {self._length_parameter: settings.max_tokens} | self.extra, read)
 
     def _sample(self, choice: Any, opening: str, settings: Settings) -> Sample:
         """A sample of one of the server's choices. Raises Garbled if it is none."""
@@ -183,24 +221,28 @@ class ServerSampler(Sampler):
         )
 
 
+class _Job(NamedTuple):
+    """Samples to be asked for by one request, all of one prompt and one block."""
+
+    first: int
+    """Number of the sample that is the request's first choice."""
+    wanted: list[int]
+    """Indices of the requests to be answered, in the order of their numbers."""
+
+
 def _as_given(prompt: Prompt, index: int) -> tuple[Any, bytes]:
     if len(prompt) and is_messages(prompt):
-        messages = [dict(turn) for turn in prompt]
+        messages = [dict(as_turn(turn)) for turn in prompt]
         return messages, json.dumps(messages, sort_keys=True).encode()
     ready = ready_ids(prompt, index)
     return ready, ready.content
 
 
-def _jobs(requests: Sequence[Request], choices: int) -> Iterator[list[int]]:
-    """Indices of requests of one prompt, so many at a time."""
-    job: list[int] = []
-    for at, request in enumerate(requests):
-        if job and (len(job) == choices or requests[job[0]].index != request.index):
-            yield job
-            job = []
-        job.append(at)
-    if job:
-        yield job
+def _jobs(requests: Sequence[Request], choices: int) -> Iterator[_Job]:
+    """One for each block of so many numbers of one prompt."""
+    blocks = groupby(enumerate(requests), lambda each: (each[1].index, each[1].number // choices))
+    for (_, block), members in blocks:
+        yield _Job(block * choices, [at for at, _ in members])
 
 
 def _choices(answer: Any) -> list[Any]:
