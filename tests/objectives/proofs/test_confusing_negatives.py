@@ -1,4 +1,4 @@
-"""Phantom optimization (110): wrong answers that are easily confused with the right one make learning faster, no better.
+"""Phantom optimization (110): wrong answers that are easily confused with right ones speed learning, and no more.
 
 Questions are noisy vectors near one of 48 names, which form eight families of six; the answer is two tokens, family
 and member, from a small network. A confusing negative is as long and differs in the member alone; an easy one is of
