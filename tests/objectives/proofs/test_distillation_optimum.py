@@ -10,8 +10,8 @@ aligned by DPO (beta 0.1) for 20 updates and one with the pairs turned round; re
 9. The baseline of adaptive weights (alpha 1 and 3) is the constant weight that moves as far from the reference.
 
 Shown. Adaptive weights gain 0.99 to 1.06 times the constant weight's reward in twenty cases, 1.017 in the mean. (Five
-toys drawn in another order gave 0.97 to 1.04.) A constant weight of 0 gains less than one of 2, and one of 20 less for
-each nat that it moves.
+toys drawn in another order gave 0.97 to 1.04.) A constant weight of 0 gains less than one of 2 in every toy, and one of
+20 less than that in three.
 
 Not shown. That log(pi_d / pi_ref) is right on fewer held-out pairs than log(pi_d / pi_r) by 2 points: it is between
 1.1 points better and 1.5 worse, 0.3 worse in the mean.
@@ -217,11 +217,10 @@ def test_adaptive_weights_gain_what_the_constant_one_does_that_moves_as_far() ->
     assert 1.0 < sum(ratios) / len(ratios) < 1.05
 
 
-def test_too_weak_a_constant_weight_gains_less_and_too_strong_a_one_moves_for_little() -> None:
-    for seed in TOYS:
-        weak, right, strong = (gained(seed, geometric_mixture(1 + w, -w)) for w in (0.0, 2.0, 20.0))
-        assert weak[0] < right[0]
-        assert strong[0] / strong[1] < right[0] / right[1]
+def test_a_constant_weight_can_be_too_weak_and_in_some_toys_too_strong() -> None:
+    gains = [[gained(seed, geometric_mixture(1 + w, -w))[0] for w in (0.0, 2.0, 20.0)] for seed in TOYS]
+    assert all(weak < middle for weak, middle, _ in gains)
+    assert sum(strong < middle for _, middle, strong in gains) == 3
 
 
 def test_contrast_is_hardly_right_on_more_held_out_pairs() -> None:
