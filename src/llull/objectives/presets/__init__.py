@@ -11,6 +11,7 @@ from llull.objectives.presets import (
     pairs,
     reference_free,
     rewards,
+    simultaneous,
     singles,
     stability,
     steps,
@@ -19,7 +20,20 @@ from llull.objectives.presets import (
 
 PRESETS: dict[str, type[Objective]] = {
     preset.__name__: preset
-    for module in (pairs, margins, reference_free, noisy, rewards, singles, lists, joint, stability, tokens, steps)
+    for module in (
+        pairs,
+        margins,
+        reference_free,
+        noisy,
+        rewards,
+        singles,
+        lists,
+        joint,
+        stability,
+        tokens,
+        steps,
+        simultaneous,
+    )
     for preset in vars(module).values()
     if isinstance(preset, type) and issubclass(preset, Objective) and preset.__module__ == module.__name__
 }
