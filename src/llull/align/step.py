@@ -111,6 +111,19 @@ def option_sums(values: TokenValues, packed: Packed) -> Tensor:
     return values.log_probs.new_zeros(len(packed.options)).index_add(0, places, values.log_probs)
 
 
+def token_weights(values: TokenValues, known: Known) -> Tensor | None:
+    """[s]: the given weights of tokens; else, where teachers are compared with, 1 / the weight of their mixture.
+
+    A mixture that pulls a token w times as hard from its reference is as an objective whose KL weight there is 1 / w
+    (AlignDistil, Zhang et al., 2025). Teachers without such a weight count every token alike.
+    """
+    if "weight" in known.inside:
+        return known.inside["weight"]
+    if values.divergence is None:
+        return None
+    return torch.ones_like(values.divergence) if values.mixing is None else 1.0 / values.mixing
+
+
 def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> Scores:
     """A model's token values as scores of the row's options."""
     option = option_places(values, packed)
@@ -123,7 +136,7 @@ def scores(values: TokenValues, packed: Packed, known: Known, needs: Needs) -> S
             step=known.inside.get("step", values.step),
             divergence=values.divergence,
             entropy=values.entropy,
-            weight=known.inside.get("weight", values.mixing),
+            weight=token_weights(values, known),
             concentration=values.concentration,
             state=known.state,
         )
