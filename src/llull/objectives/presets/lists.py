@@ -170,8 +170,8 @@ class ListNetPO(Objective):
 class RankImitation(Objective):
     """A teacher's order of options, kept with a margin: sum of max(0, margin - (s_i - s_j)) over pairs i above j.
 
-    The ranking part of BiAlign, whose exact form the paper's summaries leave open. Axes: log-probability x list x
-    hinge.
+    The ranking part of BiAlign, whose exact form the paper's summaries leave open. Without a margin equal scores cost
+    nothing, so a policy may learn to tell options apart no longer. Axes: log-probability x list x hinge.
 
     Args:
         margin: between each two.
