@@ -45,8 +45,11 @@ def clustered_covariance(
         ways: one or two arrays of cluster codes [n].
     """
     meat = _meat(contrasts, slope, ways[0])
+    both = ways[0].astype(np.int64) * (int(ways[1].max()) + 1) + ways[1] if len(ways) == 2 else ways[0]
+    # Where each cluster of the second way lies within one of the first, V_b and V_ab are the same and cancel.
+    if len(ways) == 2 and len(np.unique(both)) == len(np.unique(ways[1])):
+        ways = ways[:1]
     if len(ways) == 2:
-        both = ways[0].astype(np.int64) * (int(ways[1].max()) + 1) + ways[1]
         meat = meat + _meat(contrasts, slope, ways[1]) - _meat(contrasts, slope, both)
     covariance = bread @ meat @ bread
     if len(ways) == 2:

@@ -26,7 +26,7 @@ from llull.models.votes import Votes, held_out
 _ROUNDS = 300
 _TOLERANCE = 1e-6
 """Rise of the log-likelihood per unit of weight below which a climb ends."""
-_SAMPLE = 20_000
+_SAMPLE = 10_000
 """Votes on which starts are tried."""
 _REFRESH = frozenset({0, 2, 6, 15, 40, 100, 200})
 """Rounds in which curvatures are measured."""
@@ -81,7 +81,7 @@ class Mixing:
         random = np.random.default_rng(self.seed)
         part = whole.sample(random)
         starts = [part.start(tastes, random, number) for number in range(self.restarts if tastes > 1 else 1)]
-        climbed = [part.climb(state, _ROUNDS // 3, _TOLERANCE * 10) for state in starts]
+        climbed = [part.climb(state, _ROUNDS // 6, _TOLERANCE * 10) for state in starts]
         best, _ = max(climbed, key=lambda found: found[1][-1])
         state, path = whole.climb(best, _ROUNDS, _TOLERANCE)
         return whole.finished(state, path)

@@ -10,6 +10,8 @@ whatever the number of votes. ``theta`` is not penalized.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
@@ -21,6 +23,7 @@ from llull.models.votes import blocks
 TOLERANCE = 1e-10
 # Directions with less than this share of the largest curvature are not determined by the votes.
 _FLAT = 1e-11
+_MANY = 4_000_000
 
 
 class NotConverged(RuntimeError):
@@ -59,13 +62,25 @@ class WeightObjective:
         return value, gradient
 
     def curvature(self, x: np.ndarray) -> np.ndarray:
+        """What steps are measured by: `hessian`, in float32 where there are many votes."""
+        return self._curvature(x, self._rough)
+
+    def hessian(self, x: np.ndarray) -> np.ndarray:
         """Second derivatives without the penalty [p + k, p + k], or the information where they are not convex."""
+        return self._curvature(x, self.contrasts)
+
+    @cached_property
+    def _rough(self) -> np.ndarray:
+        # Steps need a curvature of a few digits; the optimum is told by the gradient, which is exact.
+        return self.contrasts if self.contrasts.size < _MANY else self.contrasts.astype(np.float32)
+
+    def _curvature(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         w, theta = x[: self.columns], x[self.columns :]
         margin = self.contrasts @ w
-        exact = self._assemble(self.link.hessian(margin, self.tie, theta))
+        exact = self._assemble(self.link.hessian(margin, self.tie, theta), rows)
         if self.link.convex or _is_positive(exact + np.diag(self.ridge)):
             return exact
-        return self._assemble(self.link.information(margin, self.tie, theta))
+        return self._assemble(self.link.information(margin, self.tie, theta), rows)
 
     def direction(self, curvature: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """Solve (curvature + penalty) direction = gradient."""
@@ -79,11 +94,11 @@ class WeightObjective:
         loss_slope = self.link.loss(self.contrasts @ x[: self.columns], self.tie, x[self.columns :])[1]
         return loss_slope * self.weight[:, None]
 
-    def _assemble(self, second: np.ndarray) -> np.ndarray:
+    def _assemble(self, second: np.ndarray, rows: np.ndarray) -> np.ndarray:
         second = second * self.weight[:, None, None]
         p, size = self.columns, len(self.ridge)
         total = np.zeros((size, size))
-        total[:p, :p] = weighted_gram(self.contrasts, second[:, 0, 0])
+        total[:p, :p] = weighted_gram(rows, second[:, 0, 0])
         total[:p, p:] = self.contrasts.T @ second[:, 0, 1:]
         total[p:, :p] = total[:p, p:].T
         total[p:, p:] = second[:, 1:, 1:].sum(axis=0)
@@ -104,7 +119,7 @@ def weighted_gram(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
     total = np.zeros((rows.shape[1], rows.shape[1]))
     if weight.min(initial=0.0) >= 0:
         for block in blocks(len(rows), rows.shape[1]):
-            scaled = rows[block] * np.sqrt(weight[block])[:, None]
+            scaled = rows[block] * np.sqrt(weight[block]).astype(rows.dtype)[:, None]
             # One array times its own transpose takes half the operations of two.
             total += scaled.T @ scaled
         return total
