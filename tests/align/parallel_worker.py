@@ -9,13 +9,19 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import FullyShardedDataParallelPlugin
 from safetensors.torch import save_file
-from small_trainings import FAMILIES, first_gradients, make_trainer, weights
+from small_trainings import FAMILIES, first_gradients, make_model, make_trainer, weights
 from torch import Tensor
+
+from llull.align import Adapter, LiveReference, Trainer
+from llull.align.policies import with_adapters
+from llull.language.model import LanguageModel
+from llull.objectives.references import ReferenceRule
 
 
 def accelerator_of(mode: str) -> Accelerator:
@@ -31,18 +37,38 @@ def accelerator_of(mode: str) -> Accelerator:
     return Accelerator(cpu=True, fsdp_plugin=plugin)
 
 
+CASES = (*FAMILIES, "adapter", "moving")
+
+
+def make_case(name: str, folder: Path, accelerator: Accelerator) -> Trainer:
+    """A family's trainer, or one of adapters, or one whose reference moves."""
+    # So large a budget that some windows have one micro-batch only: one of two processes is then idle.
+    budget = 500 if name in ("SimPO", "KTO") else 30
+    arguments: dict[str, Any] = {}
+    if name == "adapter":
+        adapted = with_adapters(make_model(dtype=torch.float64).model, Adapter(rank=4)).to(torch.float64)
+        arguments["model"] = LanguageModel(adapted)
+    if name == "moving":
+        arguments["reference"] = LiveReference(make_model(dtype=torch.float64), ReferenceRule("soft", every=1))
+    return make_trainer(
+        name if name in FAMILIES else "DPO",
+        folder,
+        dtype=torch.float64,
+        accelerator=accelerator,
+        token_budget=budget,
+        epochs=1,
+        **arguments,
+    )
+
+
 def main(mode: str, out: Path) -> None:
     """Train every family for some updates and write gradients, weights and losses."""
     torch.set_num_threads(1)
     found: dict[str, Tensor] = {}
-    for name in FAMILIES:
+    for name in CASES:
         accelerator = accelerator_of(mode)
         with tempfile.TemporaryDirectory() as folder:
-            # So large a budget that some windows have one micro-batch only: one of two processes is then idle.
-            budget = 500 if name in ("SimPO", "KTO") else 30
-            trainer = make_trainer(
-                name, Path(folder), dtype=torch.float64, accelerator=accelerator, token_budget=budget, epochs=1
-            )
+            trainer = make_case(name, Path(folder), accelerator)
             gradients = first_gradients(trainer)
             history = trainer.train()
             found |= {f"{name}/gradient/{key}": value for key, value in gradients.items()}

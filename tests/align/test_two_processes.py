@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from parallel_worker import CASES
 from safetensors.torch import load_file
-from small_trainings import FAMILIES
 from torch import Tensor
 
 WORKER = Path(__file__).with_name("parallel_worker.py")
@@ -61,7 +61,7 @@ def together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_learns(name: str, alone: dict[str, Tensor], together: dict[str, Tensor]) -> None:
     own = [key for key in alone if key.startswith(f"{name}/")]
     assert sorted(own) == sorted(key for key in together if key.startswith(f"{name}/"))
