@@ -116,3 +116,21 @@ def test_objectives_are_given_what_they_read_beside_the_judgments(
     capsys.readouterr()
     assert align(data, model, tmp_path / "gap", "--objective", "RewardGapDPO", "--columns.reward", "mood") == 1
     assert "rate no option for 'mood'; the aspects they rate: none" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_teachers_have_to_be_others_and_the_same_when_a_run_goes_on(
+    tmp_path: Path, shared_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, model, out = votes(tmp_path / "votes.parquet"), shared_models / "stories-260k", tmp_path / "run"
+    distil = ("--objective", "AlignDistil")
+    assert align(data, model, tmp_path / "alone", *distil) == 1
+    assert "nothing to learn from itself" in capsys.readouterr().err
+    two = f'["{model}","{model}"]'
+    assert align(data, model, tmp_path / "tdpo", "--objective", "TDPO", "--teachers", two) == 1
+    assert "TDPO compares distributions with one model at most" in capsys.readouterr().err
+    assert align(data, model, tmp_path / "dpo", "--objective", "dpo", "--training.learning_rate", "0.002") == 0
+    other = tmp_path / "dpo" / "model"
+    assert align(data, model, out, *distil, "--teachers", f'["{other}","{model}"]') == 0
+    assert align(data, model, out, *distil, "--teachers", f'["{model}","{other}"]') == 1
+    assert "is of a training with other data" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from llull.align.training_set import TrainingSet
 from llull.errors import InputError
 from llull.evaluate.intervals import Estimate
 from llull.judgments import Preferences
+from llull.language.fingerprints import fingerprint
 from llull.language.model import LanguageModel
 from llull.language.reference import reference_column
 from llull.language.reference_cache import ReferenceCache
@@ -127,7 +128,13 @@ def train(
     known_tested = columns.of(against, tested) if tested is not None else None
     start = columns.of(policy, tested) if tested is not None else None
     moving = follow.kind != "fixed"
+    taught_by = _taught_by(teaching)
     compared = objective.needs.divergence and teaching is None
+    if compared and objective.needs.divergence == "reverse_kl" and against is policy:
+        raise InputError(
+            f"{type(objective).__name__} learns from other models' distributions, and a policy has nothing to learn "
+            "from itself: name teachers, or a reference"
+        )
     live = _live(against) if moving or compared or objective.needs.state else None
     if live is not None and (moving or objective.needs.state):
         known = LiveReference(live, follow)
@@ -146,7 +153,7 @@ def train(
         teaching=teaching,
         accelerator=accelerator,
         starts_at_reference=against is policy,
-        identity=f"{policy.name} {adapter} {columns.source} {data.fingerprint}",
+        identity=f"{policy.name} {adapter} {columns.source} {data.fingerprint} {taught_by}",
         console=console,
     )
     checkpointing, budget = settings.gradient_checkpointing, trainer.budget
@@ -207,6 +214,11 @@ def _other(reference: str | Path | Policy | None, settings: Training, accelerato
     other = reference if isinstance(reference, Policy) else load_policy(reference, precision=settings.precision)
     other.model.to(accelerator.device)
     return other
+
+
+def _taught_by(teaching: Teaching | None) -> str:
+    """What tells teachers from others; nothing where there are none."""
+    return " ".join(fingerprint(model.model) for model in teaching.models) if teaching is not None else ""
 
 
 def _live(of: Policy) -> LanguageModel:

@@ -106,7 +106,7 @@ def align(
         held_out=held_out,
         limits=limits,
         inputs=Inputs(columns or {}, {name: _read(name, path) for name, path in (beside or {}).items()}, segments),
-        teaching=_teaching(teachers, training) if teachers else None,
+        teaching=_teaching(teachers, training, chosen) if teachers else None,
         template={"system": system} if system else None,
         rating=rating,
         group=group,
@@ -122,7 +122,10 @@ def align(
     return folder
 
 
-def _teaching(teachers: list[str], training: Training) -> Teaching:
+def _teaching(teachers: list[str], training: Training, objective: Objective) -> Teaching:
+    if objective.needs.divergence is None or (objective.needs.divergence != "reverse_kl" and len(teachers) > 1):
+        most = "no teachers" if objective.needs.divergence is None else "one model at most"
+        raise InputError(f"{type(objective).__name__} compares distributions with {most}; leave --teachers out")
     if len(teachers) > 2:
         raise InputError(f"{len(teachers)} teachers; give one, or an aligned one and one aligned against the judgments")
     models = [load_policy(name, precision=training.precision).model.requires_grad_(False) for name in teachers]

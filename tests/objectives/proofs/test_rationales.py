@@ -7,6 +7,9 @@ Measured on pairs of new contexts in which either answer is the longer one equal
 
 With gamma 10, the largest the paper tried, lengths grow much less; the accuracy of the implicit reward gains about 3
 points in the mean of four seeds, not the 5 that were claimed, and not in each. With gamma 0.1 next to nothing changes.
+
+Gamma 10 was taken after 0.1 and 1 had been seen, and this design after one in which contexts were learned by heart and
+rationales gained nothing.
 """
 
 from __future__ import annotations

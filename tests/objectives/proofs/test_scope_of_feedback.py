@@ -4,6 +4,9 @@ A log-linear policy over answers in one of two styles. Style may depend on a bia
 scope share with those near it, and on the bit that sets the scope apart. The feedback asks for a style that the base
 seldom uses; what is kept are answers drawn from the base. All is measured on new contexts. What is kept near the
 scope takes hold slowly at the released weight of 0.1: a quarter as many steps leave the style at a quarter there.
+
+The tenth that was asked for is met by the mean of near and general answers; one seed of four has 0.12 near the scope.
+The number of steps was raised from 300 after the first look.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -23,6 +24,22 @@ class SignedLikelihood(SingleLink):
     def formula(self) -> tuple[str, ...]:
         """Two lines."""
         return ("accept(a) = -a", "reject(a) = a")
+
+
+class AcceptedLikelihood(SingleLink):
+    """-score of an accepted option; a rejected one teaches nothing."""
+
+    def accept(self, score: Tensor) -> Tensor:
+        """[m]"""
+        return -score
+
+    def reject(self, score: Tensor) -> Tensor:
+        """[m]"""
+        return torch.zeros_like(score)
+
+    def formula(self) -> tuple[str, ...]:
+        """Two lines."""
+        return ("accept(a) = -a", "reject(a) = 0")
 
 
 class Unlikelihood(SingleLink):

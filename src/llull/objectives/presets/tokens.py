@@ -6,7 +6,7 @@ from typing import Literal
 
 from llull.errors import InputError
 from llull.objectives.axes import Part, Regulariser
-from llull.objectives.links.likelihoods import SignedLikelihood
+from llull.objectives.links.likelihoods import AcceptedLikelihood
 from llull.objectives.links.logistic import Logistic
 from llull.objectives.objective import Objective
 from llull.objectives.scores.inside import MeanDivergence, WeightedTokens, WithDivergence
@@ -131,10 +131,10 @@ class AlignDistil(Objective):
     """Distillation token by token: mean of weight_t * KL(policy || teacher)_t over an accepted option's tokens.
 
     Divergences and weights are given with the tokens; the teacher's logits combine a model aligned by DPO and one
-    aligned against it. Axes: mean divergence x single x signed likelihood.
+    aligned against it. Rejected options teach nothing. Axes: mean divergence x single x accepted likelihood.
     """
 
     source = "AlignDistil, 2025"
 
     def __init__(self) -> None:
-        super().__init__(MeanDivergence(), Single(), SignedLikelihood())
+        super().__init__(MeanDivergence(), Single(), AcceptedLikelihood())
