@@ -65,11 +65,21 @@ def objectives_list() -> str:
     return "\n\n".join(parts)
 
 
+def models_table() -> str:
+    """Every named preference model."""
+    from llull.models.catalog import CATALOG
+
+    rows = ["| name | what it assumes | head x link x population | needs | source |", "|---|---|---|---|---|"]
+    rows += [f"| `{m.name}` | {m.what} | {m.axes} | {m.needs} | {m.source} |" for m in CATALOG.values()]
+    return "\n".join(rows)
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "formats": formats_table,
     "statistics": statistics_table,
     "commands": command_help,
     "objectives": objectives_list,
+    "models": models_table,
 }
 
 

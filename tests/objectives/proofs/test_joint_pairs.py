@@ -8,8 +8,8 @@ Contexts differ in what quality can be reached; an annotator sees a difference o
 rest equal, which is dropped. As many labels are asked for in both cases: all within contexts for DPO, half of them
 across contexts for DOVE. A tabular policy; measured is the expected true quality.
 
-The setting of nearly all ties was the best of nine that were looked at, and one seed of five loses 0.003 in it: it shows
-that such a regime exists, no more.
+The setting of nearly all ties was the best of nine that were looked at, and one seed of five loses 0.003 in it: it
+shows that such a regime exists, no more.
 """
 
 from __future__ import annotations
