@@ -12,6 +12,9 @@ With the reading taken as given in the log-probabilities and two words of lag al
 least that copying in order needs, the gain is 6 points only, and allowed none it writes too soon and is right with
 0.33. And where the pair loss may change when to write, it needs no term: a rejected reference cannot be written early,
 so that alone brings the lag to 1.1 at 0.96, and the term then costs accuracy.
+
+Two words of allowance were taken after none and one had fallen short (one and a half gain 14 points), and the smaller
+rate of the second stage after the larger one had overshot the allowance.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ all judgments so far, and the policy's own pairs are judged. Measured over nine 
 that arm after 2 rounds in the median, after 8 with alpha 0. The bonus needs a descent from every arm: its gradient
 vanishes at the uniform reference, and gradient descent from there alone ends as late as without a bonus. Optimism
 costs: where the unseen arm is the worst one, the first two rounds earn less, and the later ones as much.
+
+Gradient descent was taken after Adam had been seen, whose steps do not heed how small the bonus is: under it the bonus
+alone found the arm in the first round in five of the nine seeds, and after eight or more in two.
 """
 
 from __future__ import annotations
