@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 
 from llull.errors import InputError
-from llull.judgments.views import Pairs
 from llull.models.fitting.learning import Learning, learn
 from llull.models.fitting.part import PROJECTION, Parts, fit_part
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
-from llull.models.populations.population import Membership, Population
+from llull.models.populations.population import OfAnnotators, check_told
 from llull.models.votes import Sides, Votes
 
 _FIRST, _FIRST_BIAS, _MEAN, _SPREAD, _BASE, _TURN = "enter", "enter_bias", "mean", "spread", "base", "turn"
 
 
 @dataclass(frozen=True)
-class VariationalUsers(Population):
+class VariationalUsers(OfAnnotators):
     """Each annotator is a latent z that an encoder reads from some of its judgments; weights are w_a = w + U z_a.
 
     Every judgment's contrast, turned so that the preferred option stands first, goes through a layer of rectified
@@ -51,15 +50,6 @@ class VariationalUsers(Population):
         if min(self.latent, self.units, self.told) < 1 or self.kl < 0:
             raise InputError("latent, units and told must be at least 1, and kl not negative")
 
-    @property
-    def member_noun(self) -> str:
-        """Its members are annotators."""
-        return "annotator"
-
-    def membership(self, pairs: Pairs) -> Membership:
-        """The annotator of each pair."""
-        return Membership(pairs.annotator, pairs.annotators)
-
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Learn encoder and directions, then read everyone's judgments."""
         check_named(votes, "annotator", type(self).__name__)
@@ -77,8 +67,7 @@ class VariationalUsers(Population):
         """Read the judgments of new annotators; ``strength`` has no meaning here."""
         if strength is not None:
             raise InputError("this population reads judgments and fits nothing, so it takes no strength")
-        if (votes.member < 0).any():
-            raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")
+        check_told(votes)
         assert parts.shared is not None
         below = {name: array for name, array in parts.shared.hidden.items() if name != PROJECTION}
         return self._read(parts, votes, head.contrast(below, votes.sides()))

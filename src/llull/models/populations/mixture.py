@@ -8,19 +8,18 @@ import numpy as np
 from scipy.special import softmax
 
 from llull.errors import InputError
-from llull.judgments.views import Pairs
 from llull.models.fitting.mixing import Mixing, log_router
 from llull.models.fitting.part import Part, Parts, fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Population, Voice
+from llull.models.populations.population import Membership, OfAnnotators, Voice, check_told
 from llull.models.votes import Votes
 
 TASTE = "taste"
 
 
 @dataclass(frozen=True)
-class Mixture(Population):
+class Mixture(OfAnnotators):
     """Every annotator has one of k tastes; which one is found out together with the tastes (EM).
 
     P(votes of a) = sum_k pi_k prod_i P_k(vote i). Without ``routed``, all votes of an annotator are of one taste, and
@@ -53,15 +52,6 @@ class Mixture(Population):
     def reads_context(self) -> bool:
         """If it is routed."""
         return self.routed
-
-    @property
-    def member_noun(self) -> str:
-        """Its members are annotators."""
-        return "annotator"
-
-    def membership(self, pairs: Pairs) -> Membership:
-        """The annotator of each pair."""
-        return Membership(pairs.annotator, pairs.annotators)
 
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit tastes and shares by EM, which never lowers the likelihood."""
@@ -106,8 +96,7 @@ class Mixture(Population):
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
         """Shares of new annotators, tilted by how well each taste predicts their votes (Hedge; Bayes at strength 1)."""
-        if (votes.member < 0).any():
-            raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")
+        check_told(votes)
         sides = votes.sides()
         said = np.empty((len(votes), len(parts.members)))
         for k, part in enumerate(parts.members.values()):

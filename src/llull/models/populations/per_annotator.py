@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from llull.errors import InputError
-from llull.judgments.views import Pairs
 from llull.models.fitting.deviations import DeviationObjective
 from llull.models.fitting.part import Part, Parts, fit_part
 from llull.models.fitting.weights import NotConverged
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, Population
+from llull.models.populations.population import OfAnnotators
 from llull.models.votes import Votes, held_out
 
 # Per vote of an average annotator: from hardly any deviation to deviations that the votes decide alone.
@@ -22,7 +21,7 @@ _LOOSE = 1e-6
 
 
 @dataclass(frozen=True)
-class PerAnnotator(Population):
+class PerAnnotator(OfAnnotators):
     """Each annotator's weights are the shared ones plus a deviation: w_a = w + u_a.
 
     They are fitted together to the optimum of the objective in `llull.models.fitting.deviations`: a
@@ -39,15 +38,6 @@ class PerAnnotator(Population):
     def __post_init__(self) -> None:
         if self.shrinkage is not None and not self.shrinkage > 0:
             raise InputError(f"shrinkage={self.shrinkage} is not above 0; for separate fits use PerGroup('annotator')")
-
-    @property
-    def member_noun(self) -> str:
-        """Its members are annotators."""
-        return "annotator"
-
-    def membership(self, pairs: Pairs) -> Membership:
-        """The annotator of each pair."""
-        return Membership(pairs.annotator, pairs.annotators)
 
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit shared weights and all deviations together; what the head learns below them is shared."""

@@ -100,3 +100,22 @@ class Population(ABC):
     @abstractmethod
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit all parts; ``votes.member`` holds the membership."""
+
+
+class OfAnnotators(Population):
+    """A population whose members are the annotators."""
+
+    @property
+    def member_noun(self) -> str:
+        """Annotator."""
+        return "annotator"
+
+    def membership(self, pairs: Pairs) -> Membership:
+        """The annotator of each pair."""
+        return Membership(pairs.annotator, pairs.annotators)
+
+
+def check_told(votes: Votes) -> None:
+    """Raise InputError unless all votes say their annotator."""
+    if (votes.member < 0).any():
+        raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")

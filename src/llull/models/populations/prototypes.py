@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 
 from llull.errors import InputError
-from llull.judgments.views import Pairs
-from llull.models.fitting.learning import Learning, as_tensors, learn
+from llull.models.fitting.learning import Learning
 from llull.models.fitting.part import PROJECTION, Part, Parts, fit_part
+from llull.models.fitting.people import learn_people
 from llull.models.heads.head import Head, Hidden
-from llull.models.heads.learned import LearnedHead, softmax
+from llull.models.heads.learned import softmax
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
-from llull.models.populations.population import Membership, Population
-from llull.models.votes import Sides, Votes
+from llull.models.populations.population import OfAnnotators, check_told
+from llull.models.votes import Votes
 
-_PROTOTYPE, _BLEND = "prototype", "blend"
+_PROTOTYPE = "prototype"
 
 
 @dataclass(frozen=True)
-class Prototypes(Population):
+class Prototypes(OfAnnotators):
     """Each annotator's weights are a blend of k prototypes: w_a = sum_k b_ak p_k, b_a >= 0, sum_k b_ak = 1.
 
     Prototypes, blends and what the head learns are learned together by Adam; the blends are then fitted to their
@@ -41,15 +41,6 @@ class Prototypes(Population):
         if self.prototypes < 2:
             raise InputError(f"prototypes={self.prototypes}: give at least 2; with one it is Shared")
 
-    @property
-    def member_noun(self) -> str:
-        """Its members are annotators."""
-        return "annotator"
-
-    def membership(self, pairs: Pairs) -> Membership:
-        """The annotator of each pair."""
-        return Membership(pairs.annotator, pairs.annotators)
-
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Learn the prototypes, then everyone's blend of them."""
         check_named(votes, "annotator", type(self).__name__)
@@ -65,8 +56,7 @@ class Prototypes(Population):
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
         """The blends of new annotators, drawn to the mean blend as by ``strength`` votes (2 if not given)."""
-        if (votes.member < 0).any():
-            raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their annotator")
+        check_told(votes)
         assert parts.shared is not None
         contrasts = parts.shared.contrasts(head, votes.sides())
         members = dict(parts.members)
@@ -78,37 +68,18 @@ class Prototypes(Population):
         return Parts(parts.shared, members)
 
     def _learn(self, votes: Votes, head: Head, link: Link, seed: int) -> Hidden:
-        own = head if isinstance(head, LearnedHead) else None
-        fixed: Hidden = head.learn(votes, link, seed) if own is None else {}
-        people, count = len(votes.members), self.prototypes
+        """What the head learns, and the prototypes [p, k]."""
 
-        def start(random: np.random.Generator) -> Hidden:
-            contexts = 0 if votes.about is None else votes.about.shape[1]
-            below = {} if own is None else own.start(votes.rows.shape[1], contexts, random)
-            width = head.contrast({**fixed, **below}, votes.select(np.arange(1)).sides()).shape[1]
-            return {
-                **below,
-                _PROTOTYPE: random.normal(size=(width, count)) * width**-0.5,
-                # One row more for those who are not known.
-                _BLEND: np.vstack([random.normal(size=(people, count)), np.zeros((1, count))]),
-            }
+        def begin(random: np.random.Generator, width: int) -> dict[str, np.ndarray]:
+            return {_PROTOTYPE: random.normal(size=(width, self.prototypes)) * width**-0.5}
 
-        tensors = as_tensors(fixed)
-        per_vote = 1.0 / max(float(votes.weight.sum()), 1.0)
+        def said(learned: dict[str, Any], contrasts: Any, person: Any, known: Any) -> Any:
+            return ((contrasts @ learned[_PROTOTYPE]) * softmax(person)).sum(1)
 
-        def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
-            said = head.contrast({**tensors, **learned}, sides) @ learned[_PROTOTYPE]
-            who = votes.member[which]
-            return (said * softmax(learned[_BLEND][np.where(who >= 0, who, people)])).sum(1)
-
-        def penalty(learned: dict[str, Any]) -> Any:
-            return 0.5 * per_vote * learned[_BLEND].square().sum() / 4
-
-        found = learn(
-            start, margin, votes, link, seed, self.learning, penalty=penalty, decayed=lambda name: name != _BLEND
-        ).arrays
-        below = {name: array for name, array in found.items() if name not in (_PROTOTYPE, _BLEND)}
-        return {**fixed, **below, PROJECTION: found[_PROTOTYPE]}
+        below, found = learn_people(
+            votes, head, link, seed, self.learning, begin=begin, numbers=self.prototypes, said=said, pull=0.25
+        )
+        return {**below, PROJECTION: found[_PROTOTYPE]}
 
 
 _ROUNDS = 200
