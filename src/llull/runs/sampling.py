@@ -45,6 +45,7 @@ def sample(
     tokenizer: str | None = None,
     concurrency: int = 16,
     key_variable: str | None = None,
+    max_requests: int | None = None,
     out: str = "samples.jsonl",
     format: str | None = None,
 ) -> Path:
@@ -77,6 +78,7 @@ def sample(
         tokenizer: with a server: folder or hub name of a tokenizer that makes ids here, for models without a template.
         concurrency: requests under way at once, with a server.
         key_variable: environment variable that holds the server's key.
+        max_requests: with a server: stop after so many requests, those that failed included.
         out: file to write, as JSON lines.
         format: format of all the files of judgments, instead of finding it from their first rows.
     """
@@ -93,7 +95,7 @@ def sample(
         else:
             if system is not None and tokenizer is None:
                 asked = [_with_system(context, system) for context in asked]
-            sampler = _remote(server, model, tokenizer, system, concurrency, key_variable, cache)
+            sampler = _remote(server, model, tokenizer, system, concurrency, key_variable, max_requests, cache)
         path, finished, size = _write(Path(out), sampler, asked, settings, model, console)
     total = len(asked) * n
     console.print(
@@ -208,6 +210,7 @@ def _remote(
     system: str | None,
     concurrency: int,
     key_variable: str | None,
+    max_requests: int | None,
     cache: SampleCache,
 ) -> Sampler:
     template = None
@@ -222,7 +225,13 @@ def _remote(
             reason = str(fault).strip().splitlines()[0]
             raise InputError(f"{tokenizer}: no tokenizer could be loaded from there: {reason}") from fault
     return ServerSampler(
-        server, model, template=template, concurrency=concurrency, key_variable=key_variable, cache=cache
+        server,
+        model,
+        template=template,
+        concurrency=concurrency,
+        key_variable=key_variable,
+        max_requests=max_requests,
+        cache=cache,
     )
 
 
