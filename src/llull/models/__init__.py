@@ -1,5 +1,6 @@
 """Preference models: features x head x link x population."""
 
+from llull.models.aspects import AspectScores
 from llull.models.coefficients import Coefficient
 from llull.models.fitting.learning import Learning
 from llull.models.heads import (
@@ -20,6 +21,7 @@ from llull.models.saving import load_model
 
 __all__ = [
     "MLP",
+    "AspectScores",
     "Bilinear",
     "BradleyTerry",
     "Coefficient",
