@@ -32,6 +32,18 @@ def test_opposed_tastes_are_recovered_with_their_shares(seed: int) -> None:
     assert model.score(held) > shared.score(held) + 0.05
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_minority_of_a_tenth_is_found_from_ten_judgments_each(seed: int) -> None:
+    """MaxMin-RLHF (025): 95% of 100 people are told apart, by tastes for different traits."""
+    weights = np.where(np.arange(100)[:, None] < 90, [3.0, 0.0], [0.0, 3.0])
+    crowd = Crowd(weights, 10, seed)
+    model = PreferenceModel(crowd.encoder, population=Mixture(2, restarts=8)).fit(crowd.preferences())
+    taste = model.parts_.arrays["tilt"].argmax(axis=1)
+    person = np.array([int(name[1:]) for name in model.parts_.known])
+    right = (taste == (person >= 90)).mean()
+    assert right >= 0.95
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_number_of_tastes_is_found_and_one_taste_stays_one(seed: int) -> None:
     crowd = two_tastes(seed, share=0.5)
