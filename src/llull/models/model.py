@@ -113,7 +113,7 @@ class PreferenceModel:
         if self._reads_context:
             contexts = self.encoder_.encode_contexts(pairs.options)
             self.context_scaling_ = Scaling.of_rows(contexts)
-        votes = _votes(pairs, rows, membership, self._about(pairs.options))
+        votes = _votes(pairs, rows, membership, self._about(pairs.options), self.link)
         self.parts_ = self.population.fit(votes, self.head, self.link, self.l2, self.seed, self.names_)
         self.probe_ = saving.Probe.take(self, votes.sides(), membership)
         return self
@@ -230,7 +230,7 @@ class PreferenceModel:
             raise InputError("there are no pairs to adapt to")
         pairs = only_used(pairs)
         rows, membership = self._features(pairs.options), self.population.membership(pairs)
-        votes = _votes(pairs, rows, membership, self._about(pairs.options))
+        votes = _votes(pairs, rows, membership, self._about(pairs.options), self.link)
         new = copy.copy(self)
         new.parts_ = self.population.adapt(self.parts_, votes, self.head, self.link, strength)
         new.probe_ = saving.Probe.take(new, votes.sides(), membership)
@@ -325,13 +325,15 @@ class PreferenceModel:
         return [(voice.part, voice.which, voice.share) for voice in voices]
 
 
-def _votes(pairs: Pairs, rows: np.ndarray, membership: Membership, about: np.ndarray | None) -> Votes:
+def _votes(
+    pairs: Pairs, rows: np.ndarray, membership: Membership, about: np.ndarray | None, link: Link | None = None
+) -> Votes:
     return Votes(
         rows=rows,
         winner=pairs.winner,
         loser=pairs.loser,
         tie=pairs.tie,
-        weight=pairs.weight,
+        weight=pairs.weight if link is None else link.weigh(pairs),
         context=pairs.context,
         annotator=pairs.annotator,
         judgment=pairs.judgment,
@@ -339,4 +341,5 @@ def _votes(pairs: Pairs, rows: np.ndarray, membership: Membership, about: np.nda
         members=membership.names,
         about=about,
         place=None if about is None else pairs.options.context[pairs.winner],
+        strength=pairs.strength,
     )

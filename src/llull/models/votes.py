@@ -61,6 +61,8 @@ class Votes:
     """float64 [c, e]: features of contexts, standardized; None where nothing reads them."""
     place: np.ndarray | None = None
     """int, index into ``about``: each vote's context"""
+    strength: np.ndarray | None = None
+    """float64, on the source's scale; NaN where unknown. Links read it through ``weight``, by `Link.weigh`."""
 
     def __len__(self) -> int:
         return len(self.winner)

@@ -4,5 +4,16 @@ from llull.models.links.davidson import DavidsonTies
 from llull.models.links.link import Link
 from llull.models.links.logistic import Logistic
 from llull.models.links.noisy import NoisyLogistic
+from llull.models.links.probit import Probit
+from llull.models.links.rao_kupper import RaoKupperTies
+from llull.models.links.strengths import ScaledLogistic
 
-__all__ = ["DavidsonTies", "Link", "Logistic", "NoisyLogistic"]
+__all__ = [
+    "DavidsonTies",
+    "Link",
+    "Logistic",
+    "NoisyLogistic",
+    "Probit",
+    "RaoKupperTies",
+    "ScaledLogistic",
+]

@@ -53,6 +53,10 @@ class Link(Likelihood):
     def keep(self, pairs: Pairs) -> np.ndarray:
         """Which pairs are read at all: bool [n]."""
 
+    def weigh(self, pairs: Pairs) -> np.ndarray:
+        """How much each pair's loss counts, float64 [n]: its weight, unless the link reads more from it."""
+        return pairs.weight
+
     @abstractmethod
     def check(self, votes: Votes) -> None:
         """Raise InputError where these votes cannot determine ``theta``."""
