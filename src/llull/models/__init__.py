@@ -16,7 +16,16 @@ from llull.models.heads import (
 from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
-from llull.models.populations import LowRank, Mixture, PerAnnotator, PerGroup, Prototypes, Shared, VariationalUsers
+from llull.models.populations import (
+    Hierarchical,
+    LowRank,
+    Mixture,
+    PerAnnotator,
+    PerGroup,
+    Prototypes,
+    Shared,
+    VariationalUsers,
+)
 from llull.models.saving import load_model
 
 __all__ = [
@@ -30,6 +39,7 @@ __all__ = [
     "Distances",
     "Experts",
     "Gated",
+    "Hierarchical",
     "Learning",
     "Linear",
     "Logistic",

@@ -21,6 +21,7 @@ from llull.models.heads import (
 from llull.models.links import DavidsonTies, Link, Logistic
 from llull.models.model import PreferenceModel
 from llull.models.populations import (
+    Hierarchical,
     LowRank,
     Mixture,
     PerAnnotator,
@@ -71,6 +72,12 @@ def _by_group(key: str | None) -> Population:
     if key is None:
         raise InputError("per-group needs to know what tells groups apart; name it with --groups")
     return PerGroup(key, unseen="shared")
+
+
+def _hierarchical(key: str | None) -> Population:
+    if key is None:
+        raise InputError("hierarchical needs to know what tells groups apart; name it with --groups")
+    return Hierarchical(key)
 
 
 CATALOG: dict[str, NamedModel] = {
@@ -140,6 +147,14 @@ CATALOG: dict[str, NamedModel] = {
             "annotators",
             "test_populations_proof.py",
             population=lambda key: PerAnnotator(),
+        ),
+        NamedModel(
+            "hierarchical",
+            "a taste for each annotator, drawn to that of its group, and that to the one of all",
+            "multilevel models (Gelman and Hill 2007)",
+            "groups and annotators",
+            "test_hierarchical.py",
+            population=_hierarchical,
         ),
         NamedModel(
             "directions",

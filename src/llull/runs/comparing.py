@@ -79,7 +79,7 @@ def compare(
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
     judged = _some(_ranked(preferences, rating, seed, console), annotators, seed)
-    key = groups or (_first_group(judged) if any(model.name == "per-group" for model in chosen) else None)
+    key = groups or (_first_group(judged) if any(model.name in ("per-group", "hierarchical") for model in chosen) else None)
     if key and not groups:
         console.print(f"groups are told apart by {key!r}")
     encoder = (features or default_features(judged, console)).fit(judged.pairs().options)

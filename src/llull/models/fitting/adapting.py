@@ -40,7 +40,7 @@ class _FixedTheta:
 def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None, noun: str) -> Parts:
     """The same parts with new ones for the members of these votes; see `PreferenceModel.adapt`."""
     if not parts.members and parts.shared is not None and not votes.members:
-        return Parts(_adapt_one(parts.shared, votes, head, link, strength))
+        return Parts(adapt_one(parts.shared, votes, head, link, strength))
     if (votes.member < 0).any():
         raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their {noun}")
     members = dict(parts.members)
@@ -49,11 +49,12 @@ def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: flo
         prior = members.get(name, parts.shared)
         if prior is None:
             raise InputError(f"the {noun} {name!r} is new and there is no shared part to adapt; set unseen='shared'")
-        members[name] = _adapt_one(prior, votes.select(votes.member == code), head, link, strength)
+        members[name] = adapt_one(prior, votes.select(votes.member == code), head, link, strength)
     return Parts(parts.shared, members)
 
 
-def _adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float | None) -> Part:
+def adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float | None) -> Part:
+    """One member's weights, drawn to those of a prior part by a strength, or as its members are if none is given."""
     if strength is None:
         strength = prior.shrinkage or prior.l2
     if not 0 < strength < np.inf:

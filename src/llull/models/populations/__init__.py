@@ -1,6 +1,7 @@
 """The population axis: whose weights they are."""
 
 from llull.models.populations.encoded_users import VariationalUsers
+from llull.models.populations.hierarchical import Hierarchical
 from llull.models.populations.low_rank import LowRank
 from llull.models.populations.mixture import Mixture
 from llull.models.populations.per_annotator import PerAnnotator
@@ -9,4 +10,14 @@ from llull.models.populations.population import Population
 from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
 
-__all__ = ["LowRank", "Mixture", "PerAnnotator", "PerGroup", "Population", "Prototypes", "Shared", "VariationalUsers"]
+__all__ = [
+    "Hierarchical",
+    "LowRank",
+    "Mixture",
+    "PerAnnotator",
+    "PerGroup",
+    "Population",
+    "Prototypes",
+    "Shared",
+    "VariationalUsers",
+]
