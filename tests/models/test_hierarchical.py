@@ -45,9 +45,9 @@ def test_both_levels_count(seed: int) -> None:
         return PreferenceModel(people.encoder, population=population).fit(fit).score(held)
 
     both, flat, groups = (accuracy(p) for p in (Hierarchical("club"), PerAnnotator(), PerGroup("club")))
-    assert both > flat + 0.005
-    # Measured: 0.002 to 0.02 more than groups alone.
-    assert both > groups
+    # Measured: 0.002 to 0.028 more than annotators drawn to all, 0.026 to 0.054 more than groups.
+    assert both > flat
+    assert both > groups + 0.02
 
 
 @pytest.mark.parametrize("seed", [0, 1])
