@@ -1,4 +1,4 @@
-"""Two processes on the CPU give the gradients and the weights of one, for every family of objectives."""
+"""Two processes on the CPU give the gradients and the weights of one, save what one saves, and resume as one does."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from parallel_worker import CASES
+from parallel_worker import CASES, RESUMED, SAVED
 from safetensors.torch import load_file
 from torch import Tensor
 
 WORKER = Path(__file__).with_name("parallel_worker.py")
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 240
+EXACT = (1e-7, 1e-9)
+"""Relative and absolute, for float64."""
+LEARNED = ("gradient", "weight", "loss")
 
 
 def run(mode: str, processes: int, out: Path) -> dict[str, Tensor]:
@@ -60,13 +63,45 @@ def together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return run(request.param, 2, tmp_path_factory.mktemp(request.param) / "found.safetensors")
 
 
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor], within: tuple[float, float]) -> None:
+    assert expected
+    assert sorted(found) == sorted(expected)
+    for key, value in expected.items():
+        # Losses of groups that were never met are unknown, NaN, in both.
+        same = torch.isclose(found[key], value, rtol=within[0], atol=within[1], equal_nan=True)
+        assert bool(same.all()), f"{key}: {(found[key] - value).abs().max():.1e} apart"
+
+
+def under(found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """What was found under a name."""
+    return {key.removeprefix(name): value for key, value in found.items() if key.startswith(name)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_learns(name: str, alone: dict[str, Tensor], together: dict[str, Tensor]) -> None:
-    own = [key for key in alone if key.startswith(f"{name}/")]
-    assert sorted(own) == sorted(key for key in together if key.startswith(f"{name}/"))
-    assert any("/gradient/" in key and bool(alone[key].abs().sum() > 0) for key in own)
-    for key in own:
-        # Losses of groups that were never met are unknown, NaN, in both.
-        same = torch.isclose(together[key], alone[key], rtol=1e-7, atol=1e-9, equal_nan=True)
-        assert bool(same.all()), f"{key}: {(together[key] - alone[key]).abs().max():.1e} apart"
+    own, theirs = (
+        {key: value for key, value in found.items() if key.startswith(tuple(f"{name}/{kind}" for kind in LEARNED))}
+        for found in (alone, together)
+    )
+    assert any("/gradient/" in key and bool(value.abs().sum() > 0) for key, value in own.items())
+    assert_same(theirs, own, EXACT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAVED)
+def test_two_processes_save_what_one_saves(name: str, alone: dict[str, Tensor], together: dict[str, Tensor]) -> None:
+    own, theirs = (under(found, f"{name}/file/") for found in (alone, together))
+    assert 0 < own["best"] < own["last"]
+    # Adapters are merged in float32 before a reward model is saved.
+    assert_same(theirs, own, (1e-5, 1e-6) if name == "adapter reward" else EXACT)
+    # Models are loaded in float32.
+    torch.testing.assert_close(theirs["says again"].double(), theirs["says"].double(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESUMED)
+def test_two_processes_go_on_after_a_stop(name: str, alone: dict[str, Tensor], together: dict[str, Tensor]) -> None:
+    uninterrupted = under(together, f"{name}/uninterrupted/")
+    assert_same(under(together, f"{name}/resumed/"), uninterrupted, (0.0, 0.0))
+    assert_same(uninterrupted, under(alone, f"{name}/uninterrupted/"), EXACT)

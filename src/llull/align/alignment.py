@@ -165,8 +165,9 @@ def train(
     history = trainer.train()
     if keep == "best" and (best := trainer.take_best()) is not None:
         console.print(f"kept the weights after update {best:,}, the best by {settings.best_by}")
+    whole = replace(policy, model=trainer.whole_policy())
     name = against.name + (", as it was before training" if against is policy else "")
-    aligned = Aligned(policy, history, f"{name} ({columns.source[:12]})", folder, shape, measured, notes=notes)
+    aligned = Aligned(whole, history, f"{name} ({columns.source[:12]})", folder, shape, measured, notes=notes)
     if tested is not None and known_tested is not None and start is not None:
         at_start = OptionValues(start.sums.double().numpy(), known_tested.sums.double().numpy(), tested.tokens)
         at_end = trainer.option_values(tested, known_tested)
@@ -179,7 +180,7 @@ def train(
             changes=estimate_change(at_start, at_end, tested.units, tested.prompt),
         )
     if accelerator.is_main_process:
-        save_policy(policy, folder / MODEL)
+        save_policy(whole, folder / MODEL)
     return aligned
 
 

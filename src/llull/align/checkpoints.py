@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from llull.errors import InputError
@@ -40,6 +41,8 @@ class Checkpoints:
     ) -> None:
         """Keep what has been learned after ``update`` updates; older checkpoints go.
 
+        All processes must call it together; each goes on when the checkpoint is there.
+
         Args:
             update: how many updates are done.
             module: policy and objective; only what learns, and what the objective remembers, is written.
@@ -47,11 +50,16 @@ class Checkpoints:
             facts: anything else, as JSON.
             beside: tensors of others, such as a moving reference.
         """
+        module = _unwrapped(module)
         model, optim = get_state_dict(module, optimizer, options=_WHOLE)
         remembered = {name: value for name, value in module.named_buffers() if name.startswith("objective.")}
-        if not self.writes:
-            return
-        tensors, rest = _flatten({"model": model | remembered, "optimizer": optim, "beside": dict(beside or {})})
+        if self.writes:
+            self._write(update, {"model": model | remembered, "optimizer": optim, "beside": dict(beside or {})}, facts)
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+
+    def _write(self, update: int, state: dict[str, Any], facts: dict[str, Any]) -> None:
+        tensors, rest = _flatten(state)
         unfinished = self.path / f"{update}.part"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -81,6 +89,7 @@ class Checkpoints:
         content = json.loads((folder / "state.json").read_text())
         torch.set_rng_state(tensors.pop("random"))
         state = _nest(tensors, content["rest"])
+        module = _unwrapped(module)
         buffers = dict(module.named_buffers())
         # Tied weights go by several names.
         learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
@@ -110,6 +119,11 @@ class Checkpoints:
         folder = self.path / str(update)
         shutil.rmtree(folder, ignore_errors=True)
         return folder
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """By the names that weights have in every kind of training."""
+    return module.module if isinstance(module, DistributedDataParallel) else module
 
 
 def _set_buffer(module: nn.Module, name: str, value: Tensor) -> None:

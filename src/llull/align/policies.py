@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from llull.align.gathering import is_shared
 from llull.align.settings import Precision
 from llull.errors import InputError
 from llull.language.model import LanguageModel
@@ -121,7 +122,13 @@ def with_adapters(model: nn.Module, adapter: Adapter, seed: int = 0) -> nn.Modul
 
 
 def save_policy(policy: Policy, folder: Path) -> Path:
-    """Write model (or adapter) and tokenizer, as transformers and peft load them."""
+    """Write model (or adapter) and tokenizer, as transformers and peft load them.
+
+    Raises:
+        InputError: if each process holds but a part of the weights.
+    """
+    if is_shared(policy.model):
+        raise InputError("processes share this policy's weights: save what Trainer.whole_policy() gives")
     model: Any = policy.model.model
     model.save_pretrained(folder)
     policy.tokenizer.save_pretrained(folder)

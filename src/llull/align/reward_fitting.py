@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -171,7 +171,7 @@ def fit_reward_model(
         f"{len(data):,} judgments, {trainer.updates:,} updates of {settings.batch_size}, peak rate {trainer.peak:.2g}"
     )
     history = trainer.train()
-    rewarding.eval()
+    reward = replace(reward, model=cast(RewardModel, trainer.whole_policy()).eval())
     fitted = FittedReward(reward, objective, history, None, learned, measured, folder, limits, notes)
     if accelerator.is_main_process:
         save_reward_model(reward, folder / MODEL, probe_of(data.prompts, data.options, data.prompt))

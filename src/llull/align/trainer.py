@@ -14,11 +14,12 @@ from typing import cast
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from rich.console import Console
 from torch import Tensor
 
 from llull.align.checkpoints import Checkpoints
+from llull.align.gathering import shell_of, whole
 from llull.align.measuring import OptionValues, as_numpy, measure
 from llull.align.numerics import flushed_denormals, silence_dropout
 from llull.align.progress import Progress
@@ -109,6 +110,8 @@ class Trainer:
             policy.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]  # PreTrainedModel's
         silence_dropout(policy)
         self.policy = policy
+        shared = self.accelerator.distributed_type == DistributedType.FSDP
+        self._shell = shell_of(policy) if shared else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             objective.widen(int(policy.anatomy.text_config.hidden_size))
@@ -162,6 +165,10 @@ class Trainer:
         if best is not None and last == best:
             self.best.load(best, self.step, self.optimizer)
         return best
+
+    def whole_policy(self) -> LanguageModel:
+        """The policy as one process alone would have it, to save or to use; all processes must ask for it together."""
+        return self.policy if self._shell is None else whole(self.policy, self._shell)
 
     def option_values(self, data: TrainingSet, reference: ReferenceValues | None) -> OptionValues:
         """What policy and reference say of all options of some data, without gradient."""
