@@ -111,7 +111,6 @@ def _table(
         pa.array(np.arange(2 * n + 1, dtype=np.int32)), pa.array(np.stack([winner, 1 - winner], axis=1).ravel())
     )
     none = pa.array(np.zeros(n + 1, np.int32))
-    kept = table.take(pa.array(row[higher]))
     ids = table["id"]
     columns = {
         "id": pc.binary_join_element_wise(ids.take(pa.array(row[higher])), ids.take(pa.array(row[lower])), "+"),
@@ -122,6 +121,8 @@ def _table(
         "strength": pa.array(strength),
         "ratings": pa.ListArray.from_arrays(none, pa.array([], layout.RATING)),
     }
+    # A judgment that rates many options is in many pairs: what the pairs replace is not repeated.
+    kept = table.drop_columns(list(columns)).take(pa.array(row[higher]))
     return pa.table({name: columns[name] if name in columns else kept[name] for name in layout.SCHEMA.names}).cast(
         layout.SCHEMA
     )

@@ -78,7 +78,7 @@ def compare(
         raise InputError("comparing needs at least two models, with commas between their names")
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
-    judged = _some(_ranked(preferences, rating, seed, console), annotators, seed)
+    judged = _ranked(_some(preferences, annotators, seed), rating, seed, console)
     key = groups or (_first_group(judged) if any(model.name in ("per-group", "hierarchical") for model in chosen) else None)
     if key and not groups:
         console.print(f"groups are told apart by {key!r}")
