@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from llull.language.model import LanguageModel
+
 
 @contextmanager
 def flushed_denormals(device: torch.device) -> Iterator[None]:
@@ -21,6 +23,14 @@ def flushed_denormals(device: torch.device) -> Iterator[None]:
     finally:
         if changed:
             torch.set_flush_denormal(False)
+
+
+def recompute_activations(policy: LanguageModel) -> None:
+    """Keep few activations of a model's layers for the backward pass, and compute the others again there."""
+    model = policy.anatomy.base
+    # Earlier versions of transformers 5 know it by its older name only.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def silence_dropout(model: nn.Module) -> None:

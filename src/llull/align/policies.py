@@ -12,6 +12,7 @@ from torch import nn
 from llull.align.gathering import is_shared
 from llull.align.settings import Precision
 from llull.errors import InputError
+from llull.language.loading import loaded, without_bars
 from llull.language.model import LanguageModel
 
 
@@ -76,10 +77,9 @@ def load_policy(
     """
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
     path = Path(name)
     with_adapter = (path / "adapter_config.json").exists()
-    tokenizer = _loaded(transformers.AutoTokenizer.from_pretrained, name, what="tokenizer")
+    tokenizer = loaded(transformers.AutoTokenizer.from_pretrained, name, what="tokenizer")
     dtype = torch.bfloat16 if precision == "bf16" and (adapter or with_adapter) else torch.float32
     options: dict[str, Any] = {"dtype": dtype}
     if adapter is not None and adapter.quantized:
@@ -87,9 +87,9 @@ def load_policy(
     if with_adapter:
         from peft import AutoPeftModelForCausalLM
 
-        model = _loaded(AutoPeftModelForCausalLM.from_pretrained, name, is_trainable=True, **options, what="adapter")
+        model = loaded(AutoPeftModelForCausalLM.from_pretrained, name, is_trainable=True, **options, what="adapter")
     else:
-        model = _loaded(transformers.AutoModelForCausalLM.from_pretrained, name, **options, what="model")
+        model = loaded(transformers.AutoModelForCausalLM.from_pretrained, name, **options, what="model")
     if adapter is not None:
         model = with_adapters(model, adapter, seed)
     for parameter in model.parameters():
@@ -130,7 +130,8 @@ def save_policy(policy: Policy, folder: Path) -> Path:
     if is_shared(policy.model):
         raise InputError("processes share this policy's weights: save what Trainer.whole_policy() gives")
     model: Any = policy.model.model
-    model.save_pretrained(folder)
+    with without_bars():
+        model.save_pretrained(folder)
     policy.tokenizer.save_pretrained(folder)
     return folder
 
@@ -145,11 +146,3 @@ def _four_bits(dtype: torch.dtype) -> Any:
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-
-
-def _loaded(load: Any, name: str | Path, what: str, **options: Any) -> Any:
-    try:
-        return load(str(name), **options)
-    except (OSError, ValueError) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        raise InputError(f"{name}: no {what} could be loaded from there: {reason}") from problem

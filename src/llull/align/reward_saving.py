@@ -20,6 +20,7 @@ from llull.align.policies import Policy, load_policy, save_policy
 from llull.align.reward_heads import LinearHead, head_name, make_head
 from llull.align.reward_model import RewardModel
 from llull.errors import InputError
+from llull.language.loading import loaded, without_bars
 from llull.language.trees import PrefixTree
 
 RECORD = "reward.json"
@@ -84,7 +85,8 @@ def save_reward_model(reward: SavedReward, folder: str | Path, probe: Sequence[n
     tokenizer = copy.deepcopy(reward.tokenizer)
     if shell is not None:
         _set_padding(shell, tokenizer, {int(ids[-1]) for ids in probe})
-        shell.save_pretrained(folder)
+        with without_bars():
+            shell.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         found["kind"] = "sequence classification"
     else:
@@ -192,14 +194,14 @@ def _classifier(model: RewardModel) -> Any:
 def _from_classifier(name: str | Path) -> tuple[RewardModel, Any]:
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+    shell = loaded(AutoModelForSequenceClassification.from_pretrained, name, "reward model", dtype=torch.float32)
+    tokenizer = loaded(AutoTokenizer.from_pretrained, name, "tokenizer")
     try:
-        shell: Any = AutoModelForSequenceClassification.from_pretrained(str(name), dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(str(name))
         with torch.device("meta"):
             causal: Any = AutoModelForCausalLM.from_config(shell.config)
-    except (OSError, ValueError) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        raise InputError(f"{name}: no reward model could be loaded from there: {reason}") from problem
+    except ValueError as problem:
+        kind = type(shell).__name__
+        raise InputError(f"{name}: {kind} has no causal language model beside it, so Llull cannot run it") from problem
     score = getattr(shell, "score", None)
     if not isinstance(score, nn.Linear) or score.out_features != 1:
         raise InputError(f"{name}: {type(shell).__name__} has no linear head of one label, so it gives no reward")

@@ -21,7 +21,7 @@ from torch import Tensor
 from llull.align.checkpoints import Checkpoints
 from llull.align.gathering import shell_of, whole
 from llull.align.measuring import OptionValues, as_numpy, measure
-from llull.align.numerics import flushed_denormals, silence_dropout
+from llull.align.numerics import flushed_denormals, recompute_activations, silence_dropout
 from llull.align.progress import Progress
 from llull.align.references import LiveReference, ReferenceValues
 from llull.align.settings import Training, suggested_rate
@@ -107,7 +107,7 @@ class Trainer:
         self.identity = "\n".join([identity, objective.formula(), str(unseen)])
         self.history = History()
         if settings.gradient_checkpointing:
-            policy.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]  # PreTrainedModel's
+            recompute_activations(policy)
         silence_dropout(policy)
         self.policy = policy
         shared = self.accelerator.distributed_type == DistributedType.FSDP

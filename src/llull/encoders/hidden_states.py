@@ -175,19 +175,15 @@ class HiddenStates(Encoder):
                 raise InputError(f"hidden states need {package}, which is not installed; pip install 'llull[align]'")
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
+        from llull.language.loading import loaded
         from llull.language.model import LanguageModel
         from llull.language.templates import Template
 
-        logging.disable_progress_bar()
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            weights: Any = AutoModelForCausalLM.from_pretrained(self.model, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(self.model)
-        except (OSError, ValueError) as fault:
-            reason = str(fault).strip().splitlines()[0]
-            raise InputError(f"{self.model}: no causal language model could be loaded from there: {reason}") from fault
+        what = "causal language model"
+        weights = loaded(AutoModelForCausalLM.from_pretrained, self.model, what, dtype=torch.float32)
+        tokenizer = loaded(AutoTokenizer.from_pretrained, self.model, "tokenizer")
         language = LanguageModel(weights.eval().requires_grad_(False).to(device))
         layers = int(language.anatomy.text_config.num_hidden_layers)
         if not -layers - 1 <= self.layer <= layers:

@@ -217,13 +217,10 @@ def _remote(
     if tokenizer is not None:
         from transformers import AutoTokenizer
 
+        from llull.language.loading import loaded
         from llull.language.templates import Template
 
-        try:
-            template = Template(AutoTokenizer.from_pretrained(tokenizer), system=system)
-        except (OSError, ValueError) as fault:
-            reason = str(fault).strip().splitlines()[0]
-            raise InputError(f"{tokenizer}: no tokenizer could be loaded from there: {reason}") from fault
+        template = Template(loaded(AutoTokenizer.from_pretrained, tokenizer, "tokenizer"), system=system)
     return ServerSampler(
         server,
         model,
