@@ -13,7 +13,7 @@ from llull.models.heads import (
     PrincipalDirections,
     SkewEmbedding,
 )
-from llull.models.links import DavidsonTies, Logistic, NoisyLogistic
+from llull.models.links import DavidsonTies, Logistic, NoisyLogistic, Probit, RaoKupperTies, ScaledLogistic
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
 from llull.models.populations import (
@@ -50,7 +50,10 @@ __all__ = [
     "PerGroup",
     "PreferenceModel",
     "PrincipalDirections",
+    "Probit",
     "Prototypes",
+    "RaoKupperTies",
+    "ScaledLogistic",
     "Shared",
     "SkewEmbedding",
     "VariationalUsers",

@@ -18,7 +18,7 @@ from llull.models.heads import (
     PrincipalDirections,
     SkewEmbedding,
 )
-from llull.models.links import DavidsonTies, Link, Logistic
+from llull.models.links import DavidsonTies, Link, Logistic, Probit, RaoKupperTies, ScaledLogistic
 from llull.models.model import PreferenceModel
 from llull.models.populations import (
     Hierarchical,
@@ -91,6 +91,30 @@ CATALOG: dict[str, NamedModel] = {
             "ties",
             "links/test_links.py",
             link=DavidsonTies,
+        ),
+        NamedModel(
+            "thresholds",
+            "one taste for everyone; what is nearer than a threshold is a tie",
+            "Rao and Kupper 1967",
+            "ties",
+            "links/test_more_links.py",
+            link=RaoKupperTies,
+        ),
+        NamedModel(
+            "thurstone",
+            "one taste for everyone, with normal noise",
+            "Thurstone 1927",
+            "",
+            "links/test_more_links.py",
+            link=Probit,
+        ),
+        NamedModel(
+            "strengths",
+            "one taste for everyone; judgments count by how strong they are",
+            "scaled Bradley-Terry (HelpSteer2-Preference, Wang et al. 2024)",
+            "strengths",
+            "links/test_more_links.py",
+            link=ScaledLogistic,
         ),
         NamedModel(
             "deep",
