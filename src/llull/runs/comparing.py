@@ -79,7 +79,8 @@ def compare(
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
     judged = _ranked(_some(preferences, annotators, seed), rating, seed, console)
-    key = groups or (_first_group(judged) if any(model.name in ("per-group", "hierarchical") for model in chosen) else None)
+    grouped = any(model.name in ("per-group", "hierarchical") for model in chosen)
+    key = groups or (_first_group(judged) if grouped else None)
     if key and not groups:
         console.print(f"groups are told apart by {key!r}")
     encoder = (features or default_features(judged, console)).fit(judged.pairs().options)
