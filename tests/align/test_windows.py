@@ -177,3 +177,34 @@ def test_one_context_larger_than_half_of_the_data_still_gets_others() -> None:
     data = replace(data, units={"main": SingleUnits.of(option)}).with_mismatched(0)
     foreign = data.prompt[data.units[MISMATCHED].options[:, 0].numpy()]
     assert (foreign != data.prompt[option.numpy()]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(sets, st.integers(0, 10**6), st.integers(1, 10), st.integers(1, 60), st.booleans())
+def test_samples_of_a_context_meet_in_one_micro_batch(
+    data: TrainingSet, seed: int, size: int, budget: int, flat: bool
+) -> None:
+    """As an estimate with the other samples of the context as its baseline needs it; not all contexts are judged."""
+    rng = np.random.default_rng(seed)
+    strange = [rng.integers(50, 60, 3 + at).astype(np.int32) for at in range(3)]
+    prompts = (*data.prompts, *strange)
+    prompt = rng.permutation(np.repeat(np.arange(len(prompts)), 3))
+    samples = TrainingSet(
+        prompts=prompts,
+        options=tuple(rng.integers(3, 50, 4).astype(np.int32) for _ in prompt),
+        scored=(None,) * len(prompt),
+        prompt=prompt,
+        units={"main": SingleUnits.of(torch.arange(len(prompt)))},
+    )
+    both = data.with_units("samples", samples)
+    met: Counter[int] = Counter()
+    for window in windows(both, size, 1, seed):
+        for batch in micro_batches(both, window, budget, layout="flat" if flat else "tree"):
+            options = batch.packed.options[batch.units["samples"].options[:, 0]].numpy()
+            contexts, counts = np.unique(both.prompt[options], return_counts=True)
+            for context, count in zip(contexts.tolist(), counts.tolist(), strict=True):
+                # Contexts of equal ids are one.
+                assert count % 3 == 0
+                met[context] += count
+    assert sum(met.values()) == len(prompt)
+    assert len(met) == len(np.unique(both.prompt[len(data.options) :]))

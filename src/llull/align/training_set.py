@@ -154,7 +154,7 @@ class TrainingSet:
             name: of the units.
             other: their options and judgments.
             beside: int64 [u]: the main unit in whose window each is. If not given, the first one of the same context;
-                units of contexts that are not judged here are spread evenly.
+                contexts that are not judged here are spread evenly, and units of one stay together.
         """
         known = {ids.tobytes(): at for at, ids in enumerate(self.prompts)}
         prompts = list(self.prompts)
@@ -188,12 +188,15 @@ class TrainingSet:
         )
 
     def _neighbors(self, prompt: np.ndarray) -> Tensor:
-        """int64: the first main unit of each of these contexts, or one of all in turn."""
+        """int64: the first main unit of each of these contexts, or one of all in turn, the same for a whole context."""
         own = self.prompt[self.units[MAIN].options[:, 0].numpy()]
         contexts, first = np.unique(own, return_index=True)
         at = np.minimum(np.searchsorted(contexts, prompt), len(contexts) - 1)
-        spread = np.arange(len(prompt)) * len(own) // max(len(prompt), 1)
-        return torch.from_numpy(np.where(contexts[at] == prompt, first[at], spread))
+        strange = contexts[at] != prompt
+        beside = first[at]
+        strangers, place = np.unique(prompt[strange], return_inverse=True)
+        beside[strange] = place * len(own) // max(len(strangers), 1)
+        return torch.from_numpy(beside)
 
 
 def _moved(context: np.ndarray, rng: np.random.Generator) -> np.ndarray:

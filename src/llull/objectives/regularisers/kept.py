@@ -36,8 +36,8 @@ class SampledKL(Regulariser):
     """KL(policy || reference) on the policy's own samples, with the score-function gradient (HyPO; Song et al. 2024).
 
     The value is the mean log-ratio l. The gradient is that of sum_j c_j log policy(y_j), c_j = l_j minus the mean of
-    the other samples' l of the same context, which carries no gradient. A context's samples must be in one batch; one
-    that has a single sample there has no baseline.
+    the other samples' l of the same context, which carries no gradient. A context's samples must be in one batch, as
+    `llull.align.windows.micro_batches` makes them; one that has a single sample has no baseline.
 
     Args:
         weight: of the term.
