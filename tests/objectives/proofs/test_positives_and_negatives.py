@@ -9,7 +9,7 @@ import torch
 from tabular import TabularPolicy, train
 
 from llull.errors import InputError
-from llull.objectives import Objective, SingleUnits
+from llull.objectives import Batch, Objective, SingleUnits
 from llull.objectives.links.likelihoods import SignedLikelihood
 from llull.objectives.presets.singles import PMPO
 from llull.objectives.regularisers.kept import CoveringKL
@@ -62,9 +62,24 @@ def test_rejected_options_that_are_held_are_not_warned_of() -> None:
         learned(PMPO(1.0, 0.0), 1, 1, steps=1)
 
 
+def test_where_each_option_is_seen_once_nothing_is_warned_of() -> None:
+    """As with texts: samples of the reference are other texts than those that were judged."""
+    policy = TabularPolicy.uniform(1, ARMS)
+    option = torch.arange(ARMS)
+    units = {"main": SingleUnits.of(option[:10], (option[:10] < 5).double())}
+    for samples in ({"reference_samples": SingleUnits.of(option[10:])}, {}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            PMPO(0.5, 1.0).begin(Batch(policy.scores(), units | samples))
+    again = {"reference_samples": SingleUnits.of(option[4:])}
+    with pytest.warns(UserWarning, match=r"rejected more often"):
+        PMPO(0.5, 1.0).begin(Batch(policy.scores(), units | again))
+
+
 def test_without_enough_pull_rejected_arms_fall_without_end() -> None:
     """kl = 1.5 is above 1 - 2 share, so it is not refused, and below the largest ratio 2 of rejected to reference."""
-    with pytest.warns(UserWarning, match="10 of 10 rejected options are held neither"):
+    # A rejected arm has a tenth of the rejections and a twentieth of the samples.
+    with pytest.warns(UserWarning, match=r"10 of 10 rejected options .* kl above 2 holds the 10 of them"):
         ends = [learned(PMPO(0.0, 1.5), 1, 1, steps=steps)[-1].log().item() for steps in (500, 1500)]
     assert ends[1] < ends[0] - 5
     with pytest.raises(InputError):

@@ -91,13 +91,16 @@ class PMPO(Objective):
     """Preference optimization as inference: likelihood of accepted up, of rejected down, KL(reference || policy) kept.
 
     -share * mean_accepted log policy + (1 - share) * mean_rejected log policy + kl * KL on the units
-    ``reference_samples``. Means are over each verdict of the whole data set. The loss has a least value only if every
-    rejected option y is held: kl * p_reference(y) + share * p_accepted(y) > (1 - share) * p_rejected(y), with p the
-    shares in samples and judgments; rejected options alone (share 0) need kl above the largest p_rejected /
-    p_reference. Less than kl > 1 - 2 share cannot do that and is refused; options that the data leave unheld are
-    warned of at the start. Where it holds, the tabular optimum is [share * p_accepted - (1 - share) * p_rejected +
-    kl * p_reference] / (2 share - 1 + kl). Axes: log-probability x single x signed likelihood, weights evened by
-    verdict, regulariser covering KL. Relies on knowledge of the method.
+    ``reference_samples``. Means are over each verdict of the whole data set. The loss has a least value only if
+    every rejected option y is held: kl * p_reference(y) + share * p_accepted(y) > (1 - share) * p_rejected(y), with
+    p the shares in samples and judgments; rejected options alone (share 0) need kl above the largest p_rejected /
+    p_reference. Less than kl > 1 - 2 share cannot do that and is refused. Where samples and judgments are of the
+    same options, those that are left unheld are warned of at the start, with the kl that would hold them. Where
+    each option is seen once, as texts are, no data hold a rejected option, and only what the model shares between
+    texts does: watch the likelihood of held-out options, and stop early. Where it holds, the tabular optimum is
+    [share * p_accepted - (1 - share) * p_rejected + kl * p_reference] / (2 share - 1 + kl). Axes: log-probability x
+    single x signed likelihood, weights evened by verdict, regulariser covering KL. Relies on knowledge of the
+    method.
 
     Args:
         share: of accepted options, in [0, 1]; 1 accepted only, 0 rejected only.
@@ -135,16 +138,24 @@ class PMPO(Objective):
             total = weight.new_zeros(len(everything.options)).index_add(0, option, weight)
             return total / weight.sum().clamp(min=1e-12)
 
-        rejected = shares(units.option, weight * (1 - accept))
-        held = self.share * shares(units.option, weight * accept)
+        rejected = (1 - self.share) * shares(units.option, weight * (1 - accept))
+        accepted = self.share * shares(units.option, weight * accept)
+        sampled = rejected.new_zeros(len(rejected))
         if isinstance(samples, SingleUnits):
-            held = held + self.kl * shares(samples.option, samples.weight.double())
-        loose = int(((1 - self.share) * rejected > held).sum())
-        if loose:
+            sampled = shares(samples.option, samples.weight.double())
+        if not bool(((rejected > 0) & (accepted + sampled > 0)).any()):
+            # Each option is seen once, so that counts say nothing of what holds it.
+            return
+        loose = rejected > accepted + self.kl * sampled
+        if bool(loose.any()):
+            reached = loose & (sampled > 0)
+            cure = "more samples of the reference hold them, or a larger share"
+            if bool(reached.any()):
+                least = ((rejected - accepted)[reached] / sampled[reached]).max().item()
+                cure = f"kl above {least:.3g} holds the {int(reached.sum()):,} of them that the samples contain"
             warnings.warn(
-                f"PMPO: {loose:,} of {int((rejected > 0).sum()):,} rejected options are held neither by samples of the "
-                "reference nor by acceptances, and their likelihood can fall without end: raise kl or share, sample "
-                "the reference more, or stop early.",
+                f"PMPO: {int(loose.sum()):,} of {int((rejected > 0).sum()):,} rejected options are rejected more often "
+                f"than samples of the reference and acceptances hold, and their likelihood falls without end; {cure}",
                 stacklevel=2,
             )
 
