@@ -173,15 +173,17 @@ class Trainer:
     def option_values(self, data: TrainingSet, reference: ReferenceValues | None) -> OptionValues:
         """What policy and reference say of all options of some data, without gradient."""
         device = self.accelerator.device
-        found = torch.zeros(2, len(data.options), dtype=torch.float64, device=device)
+        # Each number is written by one process, and added to zeros; some devices have no float64.
+        exact = torch.float32 if device.type == "mps" else torch.float64
+        found = torch.zeros(2, len(data.options), dtype=exact, device=device)
         for batch in micro_batches(data, everything(data), self.budget, layout=self.layout, share=self.share):
             if batch.idle:
                 self._forward(batch, Known(), "sums")
                 continue
             at = batch.packed.options.to(device)
-            found[0, at] = cast(Tensor, self._forward(batch, Known(), "sums")).double()
+            found[0, at] = cast(Tensor, self._forward(batch, Known(), "sums")).to(exact)
             if reference is not None:
-                found[1, at] = cast(Tensor, reference.of(batch.packed, Needs(), device).reference).double()
+                found[1, at] = cast(Tensor, reference.of(batch.packed, Needs(), device).reference).to(exact)
         both = as_numpy(cast(Tensor, self.accelerator.reduce(found, "sum")))
         return OptionValues(both[0], both[1], data.tokens.astype(float))
 

@@ -91,8 +91,10 @@ def agrees(anatomy: Anatomy, scorer: Scorer, packed: Packed, layout: TreeLayout 
     dtype = next(anatomy.base.parameters()).dtype
     if torch.is_autocast_enabled(anatomy.device.type):
         dtype = torch.get_autocast_dtype(anatomy.device.type)
-    difference = (found - expected).double().square().mean().sqrt()
-    size = 1 + expected.double().square().mean().sqrt()
+    # Not every device has float64.
+    found, expected = found.cpu().double(), expected.cpu().double()
+    difference = (found - expected).square().mean().sqrt()
+    size = 1 + expected.square().mean().sqrt()
     return bool(difference <= _TOLERANCE.get(dtype, 2e-2) * size)
 
 

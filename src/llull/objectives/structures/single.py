@@ -10,13 +10,17 @@ from llull.objectives.batch import Batch, SingleUnits
 
 
 class ReferencePoint(Part):
-    """The score that counts as neither good nor bad: 0."""
+    """The score that counts as neither good nor bad: 0.
+
+    It has the precision of the scores that it is made of, as not every device has float64; the rounding of a float32
+    mean, 1e-7 of it, is that of each score as well.
+    """
 
     value: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("value", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("value", torch.zeros(()))
 
     def note(self, score: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """Sums for `Part.update`, given scores without gradient and the units' weights."""
@@ -44,15 +48,15 @@ class MismatchedMean(ReferencePoint):
         units = batch.units.get(self.of)
         if not isinstance(units, SingleUnits):
             return {}
-        score = self.score.single(batch, units).detach().double()
-        weight = units.weight.double()
+        score = self.score.single(batch, units).detach()
+        weight = units.weight.to(score)
         return {"mismatched_sum": (weight * score).sum(), "mismatched_count": weight.sum()}
 
     def settle(self, sums: dict[str, Tensor]) -> None:
         """Their mean, not below 0."""
         if "mismatched_sum" in sums:
             mean = sums["mismatched_sum"] / sums["mismatched_count"].clamp(min=1e-12)
-            self.value = mean.clamp(min=0.0).to(self.value)
+            self.value = mean.clamp(min=0.0)
 
 
 class RunningMean(ReferencePoint):
@@ -65,19 +69,21 @@ class RunningMean(ReferencePoint):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("seen", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("seen", torch.zeros(()))
 
     def note(self, score: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The weighted sum of scores, and of weights."""
-        return {"shift_sum": (score.double() * weight).sum(), "shift_count": weight.double().sum()}
+        weight = weight.to(score)
+        return {"shift_sum": (score * weight).sum(), "shift_count": weight.sum()}
 
     def update(self, sums: dict[str, Tensor]) -> None:
         """Move the mean by what a window added."""
         if "shift_sum" not in sums:
             return
-        total = self.value * self.seen + sums["shift_sum"].to(self.value)
-        self.seen = self.seen + sums["shift_count"].to(self.seen)
-        self.value = total / self.seen.clamp(min=1e-12)
+        count = sums["shift_count"]
+        self.seen = self.seen + count
+        # By the change of the mean, which is small: sums of all scores would lose the last ones' digits.
+        self.value = self.value + (sums["shift_sum"] - self.value * count) / self.seen.clamp(min=1e-12)
 
 
 class Single(Structure):

@@ -28,7 +28,7 @@ class ByVerdict(Weight):
             raise InputError(f"weights of verdicts must not be negative: {accepted:g}, {rejected:g}")
         self.accepted, self.rejected, self.even = accepted, rejected, even
         # Of accepted options, and of rejected ones; ones leave everything as it is.
-        self.register_buffer("share", torch.ones(2, dtype=torch.float64))
+        self.register_buffer("share", torch.ones(2))
 
     def begin(self, everything: Batch) -> None:
         """Count both verdicts."""
@@ -37,7 +37,8 @@ class ByVerdict(Weight):
             return
         weight, accept = units.weight.double(), units.accept.double()
         accepted = (weight * accept).sum() / weight.sum().clamp(min=1e-12)
-        self.share = torch.stack([accepted, 1 - accepted]).clamp(min=1e-12)
+        # Counted exactly, kept in the precision of the weights: not every device has float64.
+        self.share = torch.stack([accepted, 1 - accepted]).clamp(min=1e-12).to(units.weight.dtype)
 
     def forward(self, batch: Batch, outcome: Outcome) -> Tensor:
         """[m]"""
@@ -73,14 +74,14 @@ class MatchedContexts(Weight):
             raise InputError(f"ridge must be positive, not {ridge:g}: separable contexts have no finite fit")
         self.column, self.ridge = column, ridge
         self.needs = Needs(columns=frozenset({column}))
-        self.register_buffer("coefficient", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("coefficient", torch.zeros(1))
 
     def begin(self, everything: Batch) -> None:
         """Fit by Newton's method."""
         units = everything.main
         if not isinstance(units, SingleUnits) or not len(units):
             return
-        x = self._features(everything)[units.option]
+        x = self._features(everything).double()[units.option]
         accept, weight = units.accept.double(), units.weight.double()
         yes = (weight * accept).sum().clamp(min=1e-12)
         no = (weight * (1 - accept)).sum().clamp(min=1e-12)
@@ -96,7 +97,7 @@ class MatchedContexts(Weight):
             fitted = fitted - step
             if bool(step.abs().max() < 1e-10):
                 break
-        self.coefficient = fitted
+        self.coefficient = fitted.to(known_column(everything, self.column).dtype)
 
     def probability(self, batch: Batch) -> Tensor:
         """p of each option: [n]."""
@@ -112,7 +113,7 @@ class MatchedContexts(Weight):
         return accept + (1 - accept) * (p / (1 - p).clamp(min=1e-12)).clamp(0.5, 10.0)
 
     def _features(self, batch: Batch) -> Tensor:
-        x = known_column(batch, self.column).double()
+        x = known_column(batch, self.column)
         x = x.reshape(len(x), -1)
         return torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
 
