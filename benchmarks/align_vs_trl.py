@@ -26,6 +26,7 @@ SHAPES = {
     "15m": {"hidden_size": 288, "intermediate_size": 768, "num_hidden_layers": 6, "num_attention_heads": 6},
     "60m": {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8},
 }
+SIDES = {"ours": "Llull", "trl": "TRL", "liger": "TRL, Liger"}
 VOCABULARY = 32_000
 RATE, BETA = 1e-4, 0.1
 
@@ -62,22 +63,42 @@ def make_model(shape: str):
     return LlamaForCausalLM(config)
 
 
-def usage() -> tuple[float, float]:
-    """CPU seconds of this process so far, and its peak resident memory in bytes."""
+def on_gpu() -> bool:
+    """Whether this process computes on one."""
+    import torch
+
+    return torch.cuda.is_initialized()
+
+
+def moment() -> tuple[float, float]:
+    """Seconds on the clock, when a GPU has done what it was given, and CPU seconds of this process so far."""
+    import torch
+
+    if on_gpu():
+        torch.cuda.synchronize()
     used = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), used.ru_utime + used.ru_stime
+
+
+def peak_memory() -> float:
+    """Peak of the GPU's allocated memory where one is used, else of this process's resident memory, in bytes."""
+    import torch
+
+    if on_gpu():
+        return torch.cuda.max_memory_allocated()
     # Not ``ru_maxrss``: a child's begins with the memory of the process that started it.
     lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return used.ru_utime + used.ru_stime, peak * 1024
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def run_ours(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dict:
+def run_ours(rows: list[dict[str, list[int]]], asked: argparse.Namespace, model, **training) -> dict:
+    """Train a model with Llull; ``training`` are further settings of its `Training`."""
     import numpy as np
     import torch
 
     from llull.align.references import KnownValues
     from llull.align.settings import Training
-    from llull.align.trainer import Trainer
+    from llull.align.trainer import Trainer, make_accelerator
     from llull.align.training_set import TrainingSet
     from llull.language.model import LanguageModel
     from llull.objectives import DPO, PairUnits
@@ -92,7 +113,7 @@ def run_ours(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dic
         prompt=np.repeat(np.arange(len(rows)), 2),
         units={"main": PairUnits.of(at, at + 1)},
     )
-    policy = LanguageModel(make_model(asked.shape))
+    policy = LanguageModel(model)
     settings = Training(
         batch_size=asked.batch,
         learning_rate=RATE,
@@ -101,26 +122,33 @@ def run_ours(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dic
         token_budget=asked.budget,
         evaluate_every=0,
         save_every=10**9,
+        **training,
     )
-    began = usage()[0]
-    reference = policy.log_probs(data.trees(np.arange(len(ids))), asked.budget)
-    referring = usage()[0] - began
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(policy, DPO(BETA), data, settings, Path(folder), reference=KnownValues(reference.sums))
+        accelerator = make_accelerator(settings, Path(folder))
+        policy.to(accelerator.device)
+        began = moment()[1]
+        with accelerator.autocast():
+            reference = policy.log_probs(data.trees(np.arange(len(ids))), asked.budget)
+        referring = moment()[1] - began
+        known = KnownValues(reference.sums)
+        trainer = Trainer(policy, DPO(BETA), data, settings, Path(folder), reference=known, accelerator=accelerator)
         seen: list[tuple[float, float]] = []
         write = trainer._write
 
         def watched(kind: str, figures: dict[str, float]) -> None:
-            seen.append((time.perf_counter(), usage()[0]))
+            seen.append(moment())
             write(kind, figures)
 
         trainer._write = watched
         history = trainer.train()
-    tokens = sum(u["tokens"] for u in history.updates[1:])
-    return result(seen, [u["loss"] for u in history.updates], asked, tokens) | {"reference_cpu": referring}
+    tokens = statistics.mean(u["tokens"] for u in history.updates)
+    found = result(seen, [u["loss"] for u in history.updates], tokens, asked.skip)
+    return found | {"reference_cpu": referring, "layout": policy.layout}
 
 
-def run_trl(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dict:
+def run_trl(rows: list[dict[str, list[int]]], asked: argparse.Namespace, model, **config) -> dict:
+    """Train a model with TRL; ``config`` is of its `DPOConfig`."""
     import numpy as np
     import torch
     from datasets import Dataset
@@ -144,12 +172,12 @@ def run_trl(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dict
 
     class Watch(TrainerCallback):
         def on_step_end(self, *others, **named):
-            seen.append((time.perf_counter(), usage()[0]))
+            seen.append(moment())
 
     order = our_order(rows, asked)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), eos_token="</s>", pad_token="</s>")
     with tempfile.TemporaryDirectory() as folder:
-        config = DPOConfig(
+        settings = DPOConfig(
             output_dir=folder,
             per_device_train_batch_size=asked.micro,
             gradient_accumulation_steps=asked.batch // asked.micro,
@@ -164,22 +192,19 @@ def run_trl(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> dict
             precompute_ref_batch_size=asked.micro,
             gradient_checkpointing=False,
             disable_dropout=True,
-            bf16=False,
-            use_cpu=True,
             optim="adamw_torch_fused",
             logging_steps=1,
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
+            **config,
         )
         dataset = Dataset.from_list([rows[i] for i in order])
-        trainer = SameIds(
-            make_model(asked.shape), args=config, train_dataset=dataset, processing_class=tokenizer, callbacks=[Watch()]
-        )
+        trainer = SameIds(model, args=settings, train_dataset=dataset, processing_class=tokenizer, callbacks=[Watch()])
         trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     lengths = np.array([[len(r["prompt_ids"]) + len(r[k]) for k in ("chosen_ids", "rejected_ids")] for r in rows])
-    return result(seen, losses, asked, float(lengths.sum()))
+    return result(seen, losses, float(lengths.sum()) / len(losses), asked.skip)
 
 
 def our_order(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> list[int]:
@@ -200,11 +225,11 @@ def our_order(rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> li
     return [i for window in windows(data, asked.batch, 1, 0) for i in window.units["main"].index.tolist()]
 
 
-def result(seen: list[tuple[float, float]], losses: list[float], asked: argparse.Namespace, tokens: float) -> dict:
-    """Figures of all updates but the first, which pays for warming up."""
-    updates = len(losses) - 1
-    wall, cpu = (seen[-1][i] - seen[0][i] for i in (0, 1))
-    return {"wall": wall / updates, "cpu": cpu / updates, "memory": usage()[1], "losses": losses, "tokens": tokens}
+def result(seen: list[tuple[float, float]], losses: list[float], tokens: float, skip: int) -> dict:
+    """Figures of all updates but the first ones, which pay for warming up; tokens of an update."""
+    updates = len(losses) - skip
+    wall, cpu = (seen[-1][i] - seen[skip - 1][i] for i in (0, 1))
+    return {"wall": wall / updates, "cpu": cpu / updates, "memory": peak_memory(), "losses": losses, "tokens": tokens}
 
 
 def matmul_peak(threads: int) -> float:
@@ -248,31 +273,45 @@ def main() -> None:
     parser.add_argument("--side", choices=["ours", "trl"], help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    asked.skip = 1
     if asked.side:
-        rows = json.loads(asked.rows.read_text())
-        print(json.dumps((run_ours if asked.side == "ours" else run_trl)(rows, asked)))
+        rows, model = json.loads(asked.rows.read_text()), make_model(asked.shape)
+        ours = asked.side == "ours"
+        print(
+            json.dumps(run_ours(rows, asked, model) if ours else run_trl(rows, asked, model, bf16=False, use_cpu=True))
+        )
         return
     rows = read_pairs(asked.data, asked.updates, asked.batch)
-    with tempfile.TemporaryDirectory() as folder:
-        asked.rows = Path(folder) / "rows.json"
-        asked.rows.write_text(json.dumps(rows))
-        found = {"ours": [], "trl": []}
-        for _ in range(asked.repeats):
-            for side, runs in found.items():
-                runs.append(in_own_process(side, asked))
+    options = ["shape", "updates", "batch", "micro", "budget", "threads"]
+    found = in_turns(Path(__file__), ["ours", "trl"], rows, asked, options, {"CUDA_VISIBLE_DEVICES": ""})
     report(found, rows, asked)
 
 
-def in_own_process(side: str, asked: argparse.Namespace) -> dict:
-    options = ["shape", "updates", "batch", "micro", "budget", "threads", "rows"]
+def in_turns(
+    script: Path,
+    sides: list[str],
+    rows: list[dict[str, list[int]]],
+    asked: argparse.Namespace,
+    options: list[str],
+    environment: dict[str, str],
+) -> dict[str, list[dict]]:
+    """What each side found in each repeat, every run in a process of its own with the named options."""
+    found: dict[str, list[dict]] = {side: [] for side in sides}
     words = [word for name in options for word in (f"--{name}", str(getattr(asked, name)))]
-    environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}
-    run = subprocess.run(
-        [sys.executable, __file__, "--side", side, *words], env=environment, capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        sys.exit(f"{side} failed:\n{run.stderr[-3000:]}")
-    return json.loads(run.stdout.splitlines()[-1])
+    quiet = {"OMP_NUM_THREADS": str(asked.threads), "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.json"
+        path.write_text(json.dumps(rows))
+        for _ in range(asked.repeats):
+            for side, runs in found.items():
+                run = subprocess.run(
+                    [sys.executable, str(script), "--side", side, "--rows", str(path), *words],
+                    env=os.environ | quiet | environment, capture_output=True, text=True, check=False,
+                )  # fmt: skip
+                if run.returncode:
+                    sys.exit(f"{side} failed:\n{run.stderr[-3000:]}")
+                runs.append(json.loads(run.stdout.splitlines()[-1]))
+    return found
 
 
 def report(found: dict[str, list[dict]], rows: list[dict[str, list[int]]], asked: argparse.Namespace) -> None:
@@ -290,7 +329,7 @@ def report(found: dict[str, list[dict]], rows: list[dict[str, list[int]]], asked
     )
     print(f"{'':8}{'pairs / CPU-second':>20}{'pairs / second':>16}{'tokens / CPU-second':>21}{'peak memory':>14}")
     for side, figures in middle.items():
-        tokens = found[side][0]["tokens"] / (len(rows) / asked.batch - (side == "ours"))
+        tokens = found[side][0]["tokens"]
         print(
             f"{side:8}{asked.batch / figures['cpu']:>20.2f}{asked.batch / figures['wall']:>16.2f}"
             f"{tokens / figures['cpu']:>21,.0f}{figures['memory'] / 2**30:>10.2f} GiB"
@@ -317,9 +356,10 @@ def draw(found: dict[str, list[dict]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    for side, style in (("trl", "-"), ("ours", "--")):
-        losses = found[side][0]["losses"]
-        axes.plot(range(1, len(losses) + 1), losses, style, label={"ours": "Llull", "trl": "TRL"}[side])
+    # Ours last and dashed: where the curves agree, both are seen.
+    for side in sorted(found, key=lambda side: side == "ours"):
+        losses, style = found[side][0]["losses"], "--" if side == "ours" else "-"
+        axes.plot(range(1, len(losses) + 1), losses, style, label=SIDES[side])
     axes.set(xlabel="update", ylabel="loss")
     axes.legend()
     figure.savefig(path, dpi=120)
