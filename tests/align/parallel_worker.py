@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import FullyShardedDataParallelPlugin
+from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from safetensors.torch import load_file, save_file
 from small_trainings import (
     FAMILIES,
@@ -33,6 +34,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from llull.align import Adapter, LiveReference, Trainer
+from llull.align.gathering import is_shared
 from llull.align.policies import Policy, load_policy, save_policy, with_adapters
 from llull.align.reward_heads import make_head
 from llull.align.reward_model import RewardModel
@@ -44,6 +46,7 @@ from llull.objectives.references import ReferenceRule
 
 def accelerator_of(mode: str) -> Accelerator:
     """An accelerator on the CPU that wraps as the mode says."""
+    AcceleratorState._reset_state(reset_partial_state=True)
     if mode != "fsdp2":
         return Accelerator(cpu=True)
     plugin = FullyShardedDataParallelPlugin(
@@ -52,7 +55,13 @@ def accelerator_of(mode: str) -> Accelerator:
         transformer_cls_names_to_wrap=["LlamaDecoderLayer"],
         reshard_after_forward=True,
     )
-    return Accelerator(cpu=True, fsdp_plugin=plugin)
+    accelerator = Accelerator(cpu=True, fsdp_plugin=plugin)
+    # On CPUs accelerate takes DDP without a word; so it is put into the state that it takes itself on GPUs.
+    for state in (accelerator.state, PartialState()):
+        state.distributed_type = DistributedType.FSDP
+    accelerator.state.fsdp_plugin = plugin
+    assert accelerator.is_fsdp2
+    return accelerator
 
 
 CASES = (*FAMILIES, "adapter", "moving")
@@ -157,6 +166,7 @@ def main(mode: str, out: Path) -> None:
         accelerator = accelerator_of(mode)
         with tempfile.TemporaryDirectory() as folder:
             trainer = make_case(name, Path(folder), accelerator)
+            assert is_shared(trainer.policy) == (mode == "fsdp2")
             gradients = first_gradients(trainer)
             history = trainer.train()
             found |= named("gradient", name, gradients) | named("weight", name, weights(trainer))

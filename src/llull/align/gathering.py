@@ -19,6 +19,16 @@ def is_shared(module: nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in module.parameters())
 
 
+def part_again(module: nn.Module) -> None:
+    """Let go of weights that a forward pass without gradient left gathered.
+
+    Where a backward pass follows, it does this; else what learns would stand beside copies that are used instead.
+    """
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.reshard()
+
+
 def shell_of(module: AnyModule) -> AnyModule:
     """A copy of a model that has not been shared yet, with weights that take no memory; for `whole`."""
     return _with(module, lambda parameter: parameter.new_empty(parameter.shape, device="meta"), module)
@@ -33,10 +43,8 @@ def whole(module: nn.Module, shell: AnyModule) -> AnyModule:
         module: the model, shared.
         shell: `shell_of` the same model, made before.
     """
-    for part in module.modules():
-        if isinstance(part, FSDPModule):
-            # What a forward pass left gathered may be in lower precision than what learns.
-            part.reshard()
+    # What a forward pass left gathered may be in lower precision than what learns.
+    part_again(module)
     return _with(shell, _gathered, module)
 
 

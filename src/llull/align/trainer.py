@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor
 
 from llull.align.checkpoints import Checkpoints
-from llull.align.gathering import shell_of, whole
+from llull.align.gathering import part_again, shell_of, whole
 from llull.align.measuring import OptionValues, as_numpy, measure
 from llull.align.numerics import flushed_denormals, recompute_activations, silence_dropout
 from llull.align.progress import Progress
@@ -256,8 +256,12 @@ class Trainer:
         return replace(known, columns=data.columns_of(at, device), inside=data.inside_of(at, device))
 
     def _forward(self, batch: MicroBatch, known: Known, ask: Ask) -> object:
-        with self.accelerator.autocast(), nullcontext() if ask == "losses" else torch.no_grad():
-            return self.step(batch, known, ask)
+        learning = ask == "losses" and torch.is_grad_enabled()
+        with self.accelerator.autocast(), torch.set_grad_enabled(learning):
+            found = self.step(batch, known, ask)
+        if not learning:
+            part_again(self.step)
+        return found
 
     def _check_start(self, batch: MicroBatch, reference: Tensor) -> None:
         sums = cast(Tensor, self._forward(batch, Known(), "sums"))
@@ -345,8 +349,8 @@ def make_accelerator(settings: Training, folder: Path) -> Accelerator:
     Raises:
         InputError: if several processes were started and accelerate does not join them.
     """
-    # Accelerate keeps the precision of a program's first accelerator; a program may do several trainings.
-    AcceleratorState._reset_state()
+    # Accelerate keeps the state of a program's first accelerator; a program may do several trainings.
+    AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(
         mixed_precision="bf16" if settings.precision == "bf16" else "no",
         log_with=list(settings.trackers) or None,

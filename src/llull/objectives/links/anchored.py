@@ -48,17 +48,18 @@ class Anchored(PairLink):
         self.anchor, self.up, self.down, self.memory, self.bound = anchor, up, down, memory, bound
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
-        self.free = nn.Parameter(torch.zeros(()), requires_grad=anchor == "learned")
-        self.log_s = nn.Parameter(torch.tensor(-2.0), requires_grad=uncertain)
+        # Vectors of one number: FSDP2 takes no scalars.
+        self.free = nn.Parameter(torch.zeros(1), requires_grad=anchor == "learned")
+        self.log_s = nn.Parameter(torch.tensor([-2.0]), requires_grad=uncertain)
         self.uncertain = uncertain
 
     def value(self) -> Tensor:
         """The anchor as it stands."""
-        return self.bound * torch.tanh(self.free / self.bound) if self.anchor == "learned" else self.shift
+        return self.bound * torch.tanh(self.free[0] / self.bound) if self.anchor == "learned" else self.shift
 
     def width(self) -> Tensor:
         """By how much uncertainty widens the comparison."""
-        return torch.sqrt(1 + torch.exp(2 * self.log_s)) if self.uncertain else torch.ones_like(self.shift)
+        return torch.sqrt(1 + torch.exp(2 * self.log_s[0])) if self.uncertain else torch.ones_like(self.shift)
 
     def forward(self, chosen: Tensor, rejected: Tensor) -> Tensor:
         """[m]"""

@@ -26,7 +26,8 @@ class Davidson(PairLink):
         super().__init__()
         if not nu > 0:
             raise InputError(f"nu must be positive, not {nu:g}: otherwise a tie is impossible")
-        self.log_nu = nn.Parameter(torch.tensor(math.log(nu)), requires_grad=learned)
+        # A vector of one number: FSDP2 takes no scalars.
+        self.log_nu = nn.Parameter(torch.tensor([math.log(nu)]), requires_grad=learned)
 
     @property
     def nu(self) -> float:
@@ -37,12 +38,12 @@ class Davidson(PairLink):
         """[m]"""
         lead = chosen - rejected
         zero = torch.zeros_like(lead)
-        return torch.logsumexp(torch.stack([zero, -lead, self.log_nu.to(lead.dtype) - lead / 2]), dim=0)
+        return torch.logsumexp(torch.stack([zero, -lead, self.log_nu[0].to(lead.dtype) - lead / 2]), dim=0)
 
     def tie(self, first: Tensor, second: Tensor) -> Tensor:
         """[m]"""
         half = (first - second) / 2
-        log_nu = self.log_nu.to(half.dtype)
+        log_nu = self.log_nu[0].to(half.dtype)
         return torch.logsumexp(torch.stack([half, -half, log_nu.expand_as(half)]), dim=0) - log_nu
 
     def formula(self) -> tuple[str, ...]:
@@ -67,8 +68,8 @@ class RaoKupper(PairLink):
         super().__init__()
         if not threshold > 0:
             raise InputError(f"threshold must be positive, not {threshold:g}: otherwise a tie is impossible")
-        # softplus keeps a learned threshold positive.
-        self.free = nn.Parameter(torch.tensor(math.log(math.expm1(threshold))), requires_grad=learned)
+        # softplus keeps a learned threshold positive; a vector of one number, as FSDP2 takes no scalars.
+        self.free = nn.Parameter(torch.tensor([math.log(math.expm1(threshold))]), requires_grad=learned)
 
     @property
     def threshold(self) -> float:
@@ -78,12 +79,12 @@ class RaoKupper(PairLink):
     def forward(self, chosen: Tensor, rejected: Tensor) -> Tensor:
         """[m]"""
         lead = chosen - rejected
-        return -logsigmoid(lead - softplus(self.free.to(lead.dtype)))
+        return -logsigmoid(lead - softplus(self.free[0].to(lead.dtype)))
 
     def tie(self, first: Tensor, second: Tensor) -> Tensor:
         """[m]"""
         lead = first - second
-        threshold = softplus(self.free.to(lead.dtype))
+        threshold = softplus(self.free[0].to(lead.dtype))
         return softplus(threshold - lead) + softplus(threshold + lead) - torch.log(torch.expm1(2 * threshold))
 
     def formula(self) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ class LearnedMask(Part):
             raise InputError(f"masks: start {start:g} must be positive and floor {floor:g} not negative")
         self.floor = floor
         self.weight = None if width is None else nn.Parameter(torch.zeros(width))
-        self.bias = nn.Parameter(torch.tensor(start))
+        # A vector of one number: FSDP2 takes no scalars.
+        self.bias = nn.Parameter(torch.tensor([start]))
 
     def widen(self, width: int) -> None:
         """Make the weights, if their number was not given."""
