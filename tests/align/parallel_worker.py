@@ -54,6 +54,8 @@ def accelerator_of(mode: str) -> Accelerator:
         auto_wrap_policy="transformer_based_wrap",
         transformer_cls_names_to_wrap=["LlamaDecoderLayer"],
         reshard_after_forward=True,
+        # As `accelerate launch` asks for it unless told otherwise.
+        cpu_ram_efficient_loading=True,
     )
     accelerator = Accelerator(cpu=True, fsdp_plugin=plugin)
     # On CPUs accelerate takes DDP without a word; so it is put into the state that it takes itself on GPUs.
@@ -64,8 +66,8 @@ def accelerator_of(mode: str) -> Accelerator:
     return accelerator
 
 
-CASES = (*FAMILIES, "adapter", "moving")
-SAVED = ("policy", "adapter", "linear reward", "deep reward", "adapter reward")
+CASES = (*FAMILIES, "tied", "adapter", "moving")
+SAVED = ("policy", "tied", "adapter", "linear reward", "deep reward", "adapter reward")
 RESUMED = ("LCPO", "KTO", "moving")
 
 
@@ -78,9 +80,11 @@ def adapted(folder: Path) -> LanguageModel:
 
 
 def make_case(name: str, folder: Path, accelerator: Accelerator, **arguments: Any) -> Trainer:
-    """A family's trainer, or one of adapters, or one whose reference moves."""
+    """A family's trainer, or one of tied weights, of adapters, or one whose reference moves."""
     # So large a budget that some windows have one micro-batch only: one of two processes is then idle.
     budget = 500 if name in ("SimPO", "KTO") else 30
+    if name == "tied":
+        arguments["model"] = make_model(dtype=torch.float64, tied=True)
     if name == "adapter":
         arguments["model"] = adapted(folder / f"base {accelerator.process_index}")
     if name == "moving":
@@ -104,7 +108,7 @@ def make_saved(name: str, folder: Path, accelerator: Accelerator) -> Trainer:
         inside = adapted(folder / "base") if name == "adapter reward" else make_model(dtype=torch.float64)
         reward = {"model": RewardModel(inside.model, head), "objective": BradleyTerryReward()}
         return make_case("reward", folder, accelerator, held_out=(held_out, None), **reward, **often)
-    known = known_values(make_model(dtype=torch.float64), held_out)
+    known = known_values(make_model(dtype=torch.float64, tied=name == "tied"), held_out)
     return make_case(name, folder, accelerator, held_out=(held_out, known), **often)
 
 

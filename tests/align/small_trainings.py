@@ -47,7 +47,7 @@ FAMILIES: dict[str, Callable[[], Objective]] = {
 """One of each way in which an objective can need something."""
 
 
-def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LanguageModel:
+def make_model(seed: int = 0, dtype: torch.dtype = torch.float32, tied: bool = False) -> LanguageModel:
     """A random Llama of two layers; in float64 its norms are too, which transformers computes in float32."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -58,6 +58,7 @@ def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LanguageMod
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=64,
+        tie_word_embeddings=tied,
     )
     model = LlamaForCausalLM(config).to(dtype)
     if dtype == torch.float64:

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
+
+from llull.errors import InputError
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -29,37 +33,55 @@ def part_again(module: nn.Module) -> None:
             part.reshard()
 
 
-def shell_of(module: AnyModule) -> AnyModule:
-    """A copy of a model that has not been shared yet, with weights that take no memory; for `whole`."""
-    return _with(module, lambda parameter: parameter.new_empty(parameter.shape, device="meta"), module)
+def before_sharing(module: AnyModule, accelerator: Accelerator) -> AnyModule | None:
+    """A copy of a model, whose weights take no memory, for `whole`; None where processes are not going to share it.
+
+    Raises:
+        InputError: if they would share it by FSDP's first version.
+    """
+    if accelerator.distributed_type != DistributedType.FSDP:
+        return None
+    plugin = accelerator.state.fsdp_plugin
+    if plugin is None or plugin.fsdp_version != 2:
+        raise InputError("processes share weights by FSDP2 only: set fsdp_version to 2 where accelerate is configured")
+    # Each process has loaded the model; doing it in one of them would untie its weights.
+    plugin.cpu_ram_efficient_loading = False
+    return _with(module, _emptied, module)
 
 
 def whole(module: nn.Module, shell: AnyModule) -> AnyModule:
     """Gather a shared model into one that is as if it had never been shared; ties between weights stay.
 
-    All processes must call it together, and each gets the whole model, where its part was.
+    All processes must call it together, and each gets the whole model, where its part was. Weights that were not
+    shared, such as quantized ones, are in both.
 
     Args:
         module: the model, shared.
-        shell: `shell_of` the same model, made before.
+        shell: what `before_sharing` gave.
     """
     # What a forward pass left gathered may be in lower precision than what learns.
     part_again(module)
     return _with(shell, _gathered, module)
 
 
-def _with(copied: AnyModule, value: Callable[[nn.Parameter], Tensor], source: nn.Module) -> AnyModule:
+def _with(copied: AnyModule, made_of: Callable[[nn.Parameter], nn.Parameter], source: nn.Module) -> AnyModule:
     """A deep copy of a module whose weights are made of those of a source that is built alike."""
     pairs = zip(copied.parameters(), source.parameters(), strict=True)
-    made = {id(old): nn.Parameter(value(new), requires_grad=new.requires_grad) for old, new in pairs}
+    made = {id(old): made_of(new) for old, new in pairs}
     return copy.deepcopy(copied, cast(dict[int, object], made))
 
 
+def _emptied(parameter: nn.Parameter) -> nn.Parameter:
+    if not parameter.is_floating_point():
+        return parameter
+    empty = parameter.new_empty(parameter.shape, device="meta")
+    return nn.Parameter(empty, requires_grad=parameter.requires_grad)
+
+
 @torch.no_grad()
-def _gathered(parameter: nn.Parameter) -> Tensor:
+def _gathered(parameter: nn.Parameter) -> nn.Parameter:
     if not isinstance(parameter, DTensor):
-        return parameter.detach().clone()
-    kept = parameter.device
+        return parameter
     # Parts that were put off to the CPU can only be gathered where the processes talk.
     there = cast(DTensor, parameter.detach().to(parameter.device_mesh.device_type))
-    return there.full_tensor().to(kept)
+    return nn.Parameter(there.full_tensor().to(parameter.device), requires_grad=parameter.requires_grad)

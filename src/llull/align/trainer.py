@@ -14,12 +14,12 @@ from typing import cast
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import DistributedDataParallelKwargs
 from rich.console import Console
 from torch import Tensor
 
 from llull.align.checkpoints import Checkpoints
-from llull.align.gathering import part_again, shell_of, whole
+from llull.align.gathering import before_sharing, part_again, whole
 from llull.align.measuring import OptionValues, as_numpy, measure
 from llull.align.numerics import flushed_denormals, recompute_activations, silence_dropout
 from llull.align.progress import Progress
@@ -110,8 +110,7 @@ class Trainer:
             recompute_activations(policy)
         silence_dropout(policy)
         self.policy = policy
-        shared = self.accelerator.distributed_type == DistributedType.FSDP
-        self._shell = shell_of(policy) if shared else None
+        self._shell = before_sharing(policy, self.accelerator)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             objective.widen(int(policy.anatomy.text_config.hidden_size))
