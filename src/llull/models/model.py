@@ -14,6 +14,7 @@ from llull.judgments import Preferences
 from llull.judgments.views import Options, Pairs
 from llull.models import saving
 from llull.models.coefficients import Coefficient, coefficient_table
+from llull.models.criteria import CriteriaAs, CriteriaRead, known_criteria
 from llull.models.fitting.part import Part, Parts
 from llull.models.fitting.separation import Separation
 from llull.models.fitting.uncertainty import margin_variance
@@ -44,6 +45,8 @@ class PreferenceModel:
             With 0 there is no prior, and a fit without a finite optimum is an error.
         standardize: whether to divide features by their scale. By default all but indicators, such as those of
             `OneHot`, where it would shrink a rare item less than a frequent one.
+        criteria: how judgments' criteria enter, as features of the context for a head or a population that reads it:
+            by ``names``, an indicator for each, or by ``texts``, which the encoder encodes; not at all if not given.
         seed: of every random choice.
 
     Examples:
@@ -66,6 +69,7 @@ class PreferenceModel:
         *,
         l2: float | None = None,
         standardize: bool | None = None,
+        criteria: CriteriaAs | None = None,
         seed: int = 0,
     ) -> None:
         if l2 is not None and not 0 <= l2 < np.inf:
@@ -76,12 +80,21 @@ class PreferenceModel:
         self.population: Population = population or Shared()
         self.l2 = l2
         self.standardize = standardize
+        self.criteria: CriteriaAs | None = criteria
         self.seed = seed
+        if criteria is not None and criteria not in ("names", "texts"):
+            raise InputError(f"criteria={criteria!r} is not a way to read criteria; it is names or texts")
+        if criteria is not None and not self._reads_context:
+            raise InputError(
+                f"criteria={criteria!r} needs a head or a population that reads contexts, such as Bilinear; "
+                "for a linear head there is the population PerCriterion"
+            )
 
     # Learned state; set by `fit`, `adapt` and `load_model`.
     parts_: Parts
     scaling_: Scaling
     context_scaling_: Scaling | None
+    criteria_: tuple[str, ...] = ()
     names_: tuple[str, ...]
     encoder_: Encoder
     descriptions_: tuple[str, ...]
@@ -110,10 +123,12 @@ class PreferenceModel:
         rows = self.scaling_.apply(encoded)
         membership = self.population.membership(pairs)
         self.context_scaling_ = None
+        if self.criteria is not None:
+            self.criteria_ = known_criteria(pairs)
         if self._reads_context:
-            contexts = self.encoder_.encode_contexts(pairs.options)
-            self.context_scaling_ = Scaling.of_rows(contexts)
-        votes = _votes(pairs, rows, membership, self._about(pairs.options), self.link)
+            known, _ = self._encode_settings(*_judged_in(pairs))
+            self.context_scaling_ = Scaling.of_rows(known[np.isfinite(known).all(axis=1)])
+        votes = _votes(pairs, rows, membership, *self._settings(*_judged_in(pairs)), self.link)
         self.parts_ = self.population.fit(votes, self.head, self.link, self.l2, self.seed, self.names_)
         self.probe_ = saving.Probe.take(self, votes.sides(), membership)
         return self
@@ -175,18 +190,27 @@ class PreferenceModel:
         prob = self.prob(pairs, annotator)
         return 4 * prob * (1 - prob)
 
-    def utility(self, options: Options, group: str | None = None, annotator: str | None = None) -> np.ndarray:
+    def utility(
+        self,
+        options: Options,
+        group: str | None = None,
+        annotator: str | None = None,
+        criterion: str | None = None,
+    ) -> np.ndarray:
         """Utility of each option, in log-odds, 0 at the average option of the fit: float64 [m].
 
         Args:
             options: such as ``pairs.options``.
             group: of a population of groups; the shared part if not given.
             annotator: of a population of annotators; the shared part if not given.
+            criterion: of a model that reads criteria; an average one if not given.
         """
         rows = self._features(options)
-        about = self._about(options)
-        context = None if about is None else about[options.context]
-        member = group if group is not None else annotator
+        code = np.full(len(rows), -1 if criterion is None else 0)
+        about, place = self._settings(options, options.context, code, () if criterion is None else (criterion,))
+        context = None if about is None else about[place]
+        of_criteria = criterion if self.population.member_noun == "criterion" else None
+        member = next((one for one in (group, annotator, of_criteria) if one is not None), None)
         code = np.full(len(rows), -1 if member is None else 0, np.int32)
         membership = Membership(code, () if member is None else (member,))
         found = np.zeros(len(rows))
@@ -230,7 +254,7 @@ class PreferenceModel:
             raise InputError("there are no pairs to adapt to")
         pairs = only_used(pairs)
         rows, membership = self._features(pairs.options), self.population.membership(pairs)
-        votes = _votes(pairs, rows, membership, self._about(pairs.options), self.link)
+        votes = _votes(pairs, rows, membership, *self._settings(*_judged_in(pairs)), self.link)
         new = copy.copy(self)
         new.parts_ = self.population.adapt(self.parts_, votes, self.head, self.link, strength)
         new.probe_ = saving.Probe.take(new, votes.sides(), membership)
@@ -299,11 +323,22 @@ class PreferenceModel:
     def _reads_context(self) -> bool:
         return self.head.reads_context or self.population.reads_context
 
-    def _about(self, options: Options) -> np.ndarray | None:
-        """Standardized features of contexts, where something reads them."""
+    def _encode_settings(
+        self, options: Options, context: np.ndarray, criterion: np.ndarray, criteria: tuple[str, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if self.criteria is None:
+            return self.encoder_.encode_contexts(options), context
+        reading = CriteriaRead(self.criteria, self.criteria_, self.encoder_)
+        return reading.settings(options, context, criterion, criteria)
+
+    def _settings(
+        self, options: Options, context: np.ndarray, criterion: np.ndarray, criteria: tuple[str, ...]
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Standardized features of contexts, with criteria where read [s, e]; and the row of each context given [n]."""
         if self.context_scaling_ is None:
-            return None
-        return self.context_scaling_.apply(self.encoder_.encode_contexts(options))
+            return None, None
+        rows, place = self._encode_settings(options, context, criterion, criteria)
+        return np.nan_to_num(self.context_scaling_.apply(rows), nan=0.0), place
 
     def _sides(self, preferences: Preferences | Pairs, annotator: str | None) -> tuple[Sides, Membership]:
         pairs = only_used(self.pairs(preferences))
@@ -312,8 +347,8 @@ class PreferenceModel:
         if annotator is not None:
             self.population.check(self.parts_, annotator)
             membership = Membership(np.zeros(len(pairs), np.int32), (annotator,))
-        about = self._about(pairs.options)
-        context = None if about is None else about[pairs.options.context[pairs.winner]]
+        about, place = self._settings(*_judged_in(pairs))
+        context = None if about is None else about[place]
         return Sides(rows[pairs.winner], rows[pairs.loser], context), membership
 
     def _part(self, member: str | None) -> Part:
@@ -325,8 +360,18 @@ class PreferenceModel:
         return [(voice.part, voice.which, voice.share) for voice in voices]
 
 
+def _judged_in(pairs: Pairs) -> tuple[Options, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """What `PreferenceModel._settings` takes: contexts are numbered as those of the options are."""
+    return pairs.options, pairs.options.context[pairs.winner], pairs.criterion, pairs.criteria
+
+
 def _votes(
-    pairs: Pairs, rows: np.ndarray, membership: Membership, about: np.ndarray | None, link: Link | None = None
+    pairs: Pairs,
+    rows: np.ndarray,
+    membership: Membership,
+    about: np.ndarray | None,
+    place: np.ndarray | None,
+    link: Link | None = None,
 ) -> Votes:
     return Votes(
         rows=rows,
@@ -340,6 +385,6 @@ def _votes(
         member=membership.codes,
         members=membership.names,
         about=about,
-        place=None if about is None else pairs.options.context[pairs.winner],
+        place=place,
         strength=pairs.strength,
     )

@@ -104,6 +104,8 @@ def save(model: PreferenceModel, folder: Path) -> Path:
         "population": _config(model.population),
         "l2": model.l2,
         "standardize": model.standardize,
+        "criteria": model.criteria,
+        "criteria_known": list(model.criteria_),
         "seed": model.seed,
         "probe_members": list(model.probe_.names),
         "parts": described,
@@ -129,7 +131,9 @@ def load_model(folder: str | Path) -> PreferenceModel:
     try:
         features = encoder_from_config(facts["features"])
         axes = {axis: _component(axis, facts[axis], folder) for axis in _AXES}
-        model = PreferenceModel(features, **axes, l2=facts["l2"], standardize=facts["standardize"], seed=facts["seed"])
+        settings = {name: facts[name] for name in ("l2", "standardize", "seed")}
+        model = PreferenceModel(features, **axes, criteria=facts.get("criteria"), **settings)
+        model.criteria_ = tuple(facts.get("criteria_known", ()))
         model.encoder_ = features
         model.names_, model.descriptions_ = tuple(facts["features_names"]), tuple(facts["features_descriptions"])
         model.scaling_ = Scaling(arrays["scaling/center"], arrays["scaling/scale"])

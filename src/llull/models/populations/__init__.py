@@ -5,6 +5,7 @@ from llull.models.populations.hierarchical import Hierarchical
 from llull.models.populations.low_rank import LowRank
 from llull.models.populations.mixture import Mixture
 from llull.models.populations.per_annotator import PerAnnotator
+from llull.models.populations.per_criterion import PerCriterion
 from llull.models.populations.per_group import PerGroup
 from llull.models.populations.population import Population
 from llull.models.populations.prototypes import Prototypes
@@ -15,6 +16,7 @@ __all__ = [
     "LowRank",
     "Mixture",
     "PerAnnotator",
+    "PerCriterion",
     "PerGroup",
     "Population",
     "Prototypes",
