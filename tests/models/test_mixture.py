@@ -71,7 +71,7 @@ def test_the_likelihood_is_that_of_a_slow_twin_and_never_falls() -> None:
     from llull.models.model import _votes
 
     rows = model.scaling_.apply(crowd.encoder.encode(pairs.options))
-    votes = _votes(pairs, rows, model.population.membership(pairs), None)
+    votes = _votes(pairs, rows, model.population.membership(pairs), None, None)
     alone = PreferenceModel(crowd.encoder, l2=1.0).fit(crowd.preferences())._part(None)
     contrasts = votes.rows[votes.winner] - votes.rows[votes.loser]
     found = Mixing(False, 2, 0).fit(contrasts, votes, Logistic(), alone, 2)

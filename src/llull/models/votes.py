@@ -67,7 +67,7 @@ class Votes:
     def __len__(self) -> int:
         return len(self.winner)
 
-    def select(self, which: np.ndarray) -> Votes:
+    def select(self, which: np.ndarray | slice) -> Votes:
         """The votes at these positions, or where this mask is true; ``rows`` stay whole."""
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("rows", "members", "about")}
         return replace(self, **{name: value[which] for name, value in columns.items() if value is not None})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from llull.errors import InputError
-from llull.models.fitting.part import Part, Parts, finish
+from llull.models.fitting.part import Part, Parts, contrasts_of, finish
 from llull.models.fitting.weights import WeightObjective
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
@@ -59,7 +59,7 @@ def adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float
         strength = prior.shrinkage or prior.l2
     if not 0 < strength < np.inf:
         raise InputError(f"adapting with a strength of {strength} makes no sense; give a finite strength above 0")
-    contrasts = prior.contrasts(head, votes.sides())
+    contrasts = contrasts_of(head, prior.hidden, votes)
     fixed = _FixedTheta(link, prior.theta)
     objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights)
     return replace(finish(objective, votes, prior.hidden), theta=prior.theta, shrinkage=prior.shrinkage)

@@ -6,7 +6,8 @@ What is climbed is the penalized log-likelihood
 
 over units u, the sets of votes of one taste: an annotator's votes, or each judgment where tastes are routed by context
 or the annotator is not known. Each round raises it: shares are given, then each taste's weights take a damped Newton
-step on the votes weighted by them, with a curvature that is kept for some rounds.
+step on the votes weighted by them, with a curvature that is kept for some rounds. A round reads the contrasts twice,
+for all tastes at once: for their gradients, and for what their steps do to the margins.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from llull.models.links.link import Link
 from llull.models.votes import Votes, held_out
 
 _ROUNDS = 300
+_MOST_HALVINGS = 30
 _TOLERANCE = 1e-6
 """Rise of the log-likelihood per unit of weight below which a climb ends."""
 _SAMPLE = 10_000
 """Votes on which starts are tried."""
 _REFRESH = frozenset({0, 2, 6, 15, 40, 100, 200})
 """Rounds in which curvatures are measured."""
+_BENT = 15
+"""Votes for each weight from which curvatures are measured: steps need them to a digit."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +139,20 @@ class _State:
     router: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What votes say under one taste."""
+
+    margin: np.ndarray
+    loss: np.ndarray
+    slope: np.ndarray
+    """[n, 1 + t]"""
+
+
 class _Problem:
     def __init__(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, routed: bool) -> None:
         self.contrasts, self.votes, self.link, self.alone, self.routed = contrasts, votes, link, alone, routed
+        self.l2 = max(alone.l2, 1e-9)
         named = votes.member.astype(np.int64)
         # An annotator who is not known may have any taste in each judgment.
         by_judgment = len(votes.members) + votes.judgment.astype(np.int64)
@@ -187,28 +202,26 @@ class _Problem:
         share[np.arange(self.units), group] += 0.9
         share /= share.sum(axis=1, keepdims=True)
         common = np.concatenate([self.alone.weights, self.alone.theta])
-        weights = np.stack([self._objective(share[self.unit, k]).fit(common, tolerance=1e-4).x for k in range(tastes)])
+        curvature = self._objective(np.full(len(self.votes), 1 / tastes)).curvature(common)
+        weights = np.stack(
+            [self._objective(share[self.unit, k]).fit(common, curvature, tolerance=1e-4).x for k in range(tastes)]
+        )
         router = None if self.about is None else np.zeros((self.about.shape[1] + 1, tastes))
         return _State(weights, share.mean(axis=0), None if router is None else self._route(share, router, 30))
 
     def climb(self, state: _State, rounds: int, tolerance: float) -> tuple[_State, list[float]]:
         """Rounds of expectation and maximization, until they hardly raise the likelihood."""
-        tastes = len(state.weights)
         factors: list[Factor] = []
-        value, share = self.expect(state)
+        told = self._told(state)
+        value, share = self.expect(state, told)
         path = [value]
         for number in range(rounds):
-            seen = share[self.unit]
-            objectives = [self._objective(seen[:, k]) for k in range(tastes)]
             if number in _REFRESH:
-                factors = [
-                    Factor(o.curvature(x) + np.diag(o.ridge) + 1e-9 * np.eye(len(x)))
-                    for o, x in zip(objectives, state.weights, strict=True)
-                ]
-            weights = np.stack([_stepped(o, x, f) for o, x, f in zip(objectives, state.weights, factors, strict=True)])
+                factors = self._curved(state, share)
+            weights, told = self._stepped(state, told, share[self.unit], factors)
             router = None if state.router is None else self._route(share, state.router, 4)
             state = _State(weights, share.mean(axis=0), router)
-            value, share = self.expect(state)
+            value, share = self.expect(state, told)
             if value < path[-1] - 1e-9 * abs(path[-1]) - 1e-9:
                 raise NotConverged(f"the likelihood of the mixture fell from {path[-1]:.9g} to {value:.9g}")
             path.append(value)
@@ -216,18 +229,70 @@ class _Problem:
                 break
         return state, path
 
-    def expect(self, state: _State) -> tuple[float, np.ndarray]:
+    def expect(self, state: _State, told: list[_Told]) -> tuple[float, np.ndarray]:
         """The penalized log-likelihood, and each unit's shares [units, k]."""
-        scores = self._said(state) + self._log_prior(state)
+        weight = self.votes.weight
+        said = np.stack([np.bincount(self.unit, -weight * taste.loss, self.units) for taste in told], axis=1)
+        scores = said + self._log_prior(state)
         total = _log_sum(scores, axis=1)
         penalty = 0.5 * self.alone.l2 * float((state.weights[:, : self.contrasts.shape[1]] ** 2).sum())
         if state.router is not None:
             penalty += 0.5 * self.ridge * float((state.router[:-1] ** 2).sum())
         return float(total.sum()) - penalty, np.exp(scores - total[:, None])
 
+    def _told(self, state: _State) -> list[_Told]:
+        p = self.contrasts.shape[1]
+        margins = self.contrasts @ state.weights[:, :p].T
+        return [
+            _Told(column, *self.link.loss(column, self.votes.tie, x[p:]))
+            for column, x in zip(margins.T, state.weights, strict=True)
+        ]
+
+    def _curved(self, state: _State, share: np.ndarray) -> list[Factor]:
+        """The curvature of each taste's objective, measured on some of the votes."""
+        enough = _BENT * self.contrasts.shape[1]
+        votes = self.votes
+        which = np.arange(len(votes))
+        if len(votes) > 1.5 * enough:
+            which = np.sort(np.random.default_rng(0).permutation(len(votes))[:enough])
+        scale = float(votes.weight.sum() / max(votes.weight[which].sum(), 1e-300))
+        contrasts, tie, seen = self.contrasts[which], votes.tie[which], share[self.unit[which]]
+        factors = []
+        for x, column in zip(state.weights, seen.T, strict=True):
+            some = WeightObjective(contrasts, tie, votes.weight[which] * column * scale, self.link, self.l2)
+            factors.append(Factor(some.curvature(x) + np.diag(some.ridge) + 1e-9 * np.eye(len(x))))
+        return factors
+
+    def _stepped(
+        self, state: _State, told: list[_Told], share: np.ndarray, factors: list[Factor]
+    ) -> tuple[np.ndarray, list[_Told]]:
+        """One step down for each taste, as short as it has to be: its weights [k, p + t], and what votes say there."""
+        p = self.contrasts.shape[1]
+        counted = share * self.votes.weight[:, None]
+        slopes = np.stack([taste.slope[:, 0] for taste in told], axis=1)
+        within = (slopes * counted).T @ self.contrasts + self.l2 * state.weights[:, :p]
+        beside = [count @ taste.slope[:, 1:] for count, taste in zip(counted.T, told, strict=True)]
+        gradients = np.column_stack([within, np.stack(beside)])
+        directions = np.stack([factor.solve(g) for factor, g in zip(factors, gradients, strict=True)])
+        along = self.contrasts @ directions[:, :p].T
+        weights, after = state.weights.copy(), list(told)
+        for k, taste in enumerate(told):
+            x, slope = state.weights[k], float(gradients[k] @ directions[k])
+            value = counted[:, k] @ taste.loss + 0.5 * self.l2 * float(x[:p] @ x[:p])
+            length = 1.0
+            for _ in range(_MOST_HALVINGS):
+                trial, margin = x - length * directions[k], taste.margin - length * along[:, k]
+                there = _Told(margin, *self.link.loss(margin, self.votes.tie, trial[p:]))
+                reached = counted[:, k] @ there.loss + 0.5 * self.l2 * float(trial[:p] @ trial[:p])
+                if reached <= value - 1e-4 * length * slope:
+                    weights[k], after[k] = trial, there
+                    break
+                length /= 2
+        return weights, after
+
     def finished(self, state: _State, path: list[float]) -> Mixed:
         """Parts with their covariances, from the largest share."""
-        _, share = self.expect(state)
+        _, share = self.expect(state, self._told(state))
         order = np.argsort(-share.mean(axis=0), kind="stable")
         parts = []
         for k in order.tolist():
@@ -242,31 +307,15 @@ class _Problem:
         tilt = np.zeros((len(self.votes.members), len(parts)))
         if not self.routed:
             known = self.votes.member >= 0
-            np.add.at(tilt, self.votes.member[known], self._by_vote(state)[known])
+            for column, taste in zip(tilt.T, self._told(state), strict=True):
+                column += np.bincount(self.votes.member[known], -(self.votes.weight * taste.loss)[known], len(column))
         seen = np.unique(self.votes.member[self.votes.member >= 0]) if not self.routed else np.zeros(0, np.int64)
         tilt = tilt[seen] - tilt[seen].max(axis=1, keepdims=True, initial=-np.inf) if len(seen) else tilt[:0]
         names = tuple(self.votes.members[code] for code in seen)
         return Mixed(parts, state.prior, state.router, tilt, names, tuple(path))
 
     def _objective(self, share: np.ndarray) -> WeightObjective:
-        return WeightObjective(
-            self.contrasts, self.votes.tie, self.votes.weight * share, self.link, max(self.alone.l2, 1e-9)
-        )
-
-    def _by_vote(self, state: _State) -> np.ndarray:
-        p = self.contrasts.shape[1]
-        margins = self.contrasts @ state.weights[:, :p].T
-        return np.stack(
-            [
-                -self.votes.weight * self.link.loss(margins[:, k], self.votes.tie, theta)[0]
-                for k, theta in enumerate(state.weights[:, p:])
-            ],
-            axis=1,
-        )
-
-    def _said(self, state: _State) -> np.ndarray:
-        by_vote = self._by_vote(state)
-        return np.stack([np.bincount(self.unit, said, self.units) for said in by_vote.T], axis=1)
+        return WeightObjective(self.contrasts, self.votes.tie, self.votes.weight * share, self.link, self.l2)
 
     def _log_prior(self, state: _State) -> np.ndarray:
         if state.router is not None and self.about is not None:
@@ -289,20 +338,6 @@ class _Problem:
 
         found = scipy_minimize(cost, router.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": steps})
         return found.x.reshape(router.shape)
-
-
-def _stepped(objective: WeightObjective, x: np.ndarray, factor: Factor) -> np.ndarray:
-    """One step down along the curvature's direction, as short as it has to be."""
-    value, gradient = objective.value_and_gradient(x)
-    direction = factor.solve(gradient)
-    slope = float(gradient @ direction)
-    length = 1.0
-    for _ in range(30):
-        moved = x - length * direction
-        if objective.value_and_gradient(moved)[0] <= value - 1e-4 * length * slope:
-            return moved
-        length /= 2
-    return x
 
 
 def _principal(rows: np.ndarray, most: int) -> np.ndarray:

@@ -12,13 +12,15 @@ from llull.models.fitting.separation import Separation, find_separation
 from llull.models.fitting.weights import NotConverged, WeightObjective, inverse
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import HELD_OUT, Sides, Votes, held_out
+from llull.models.votes import HELD_OUT, Sides, Votes, blocks, held_out
 
 # From so strong that nothing is left of the weights to so weak that the votes decide alone; per unit of weight.
 L2_GRID = np.logspace(1, -5, 10)
 _LOOSE = 1e-6
 _ENOUGH = 30_000
 """Votes that choose a strength as well as more would."""
+_BLOCK = 300_000
+"""Numbers in a block of rows: few enough to stay near the processor."""
 PROJECTION = "projection"
 """In what is below the weights: a matrix [p, q] from a head's contrasts to the few numbers that weights are over."""
 
@@ -86,6 +88,17 @@ def projected(head: Head, hidden: Hidden, sides: Sides) -> np.ndarray:
     return found @ hidden[PROJECTION] if PROJECTION in hidden else found
 
 
+def contrasts_of(head: Head, hidden: Hidden, votes: Votes) -> np.ndarray:
+    """`projected` for all votes, block by block: the rows of both sides are never in memory for all at once."""
+    found = np.empty((0, 0))
+    for block in blocks(len(votes), votes.rows.shape[1], _BLOCK):
+        made = projected(head, hidden, votes.select(block).sides())
+        if not found.size:
+            found = np.empty((len(votes), made.shape[1]))
+        found[block] = made
+    return found
+
+
 def fit_part(
     votes: Votes,
     head: Head,
@@ -115,7 +128,7 @@ def fit_part(
     link.check(votes)
     if hidden is None:
         hidden = head.learn(votes, link, seed)
-    contrasts = projected(head, hidden, votes.sides())
+    contrasts = contrasts_of(head, hidden, votes)
     path: dict[float, float] = {}
     start, curvature = None, None
     if l2 is None:

@@ -72,7 +72,7 @@ class WeightObjective:
     @cached_property
     def _rough(self) -> np.ndarray:
         # Steps need a curvature of a few digits; the optimum is told by the gradient, which is exact.
-        return self.contrasts if self.contrasts.size < _MANY else self.contrasts.astype(np.float32)
+        return self.contrasts if self.contrasts.size < _MANY else self.contrasts.astype(np.float32, copy=False)
 
     def _curvature(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         w, theta = x[: self.columns], x[self.columns :]

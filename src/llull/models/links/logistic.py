@@ -55,7 +55,10 @@ class Logistic(Link):
     def loss(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log(1 + exp(-margin)), and half of it for each side in a tie; with its gradient [n, 1]."""
         lost = 0.5 * tie
-        return np.logaddexp(0.0, -margin) + lost * margin, (lost - expit(-margin))[:, None]
+        # One exponential serves both, and none overflows.
+        small = np.exp(-np.abs(margin))
+        wrong = np.where(margin > 0, small, 1.0) / (1.0 + small)
+        return np.log1p(small) - np.minimum(margin, 0.0) + lost * margin, (lost - wrong)[:, None]
 
     def hessian(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """p (1 - p): [n, 1, 1]."""

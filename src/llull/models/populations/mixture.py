@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from llull.errors import InputError
 from llull.models.fitting.mixing import Mixing, log_router
-from llull.models.fitting.part import Part, Parts, fit_part
+from llull.models.fitting.part import Part, Parts, contrasts_of, fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
 from llull.models.populations.population import Membership, OfAnnotators, Voice, check_told
@@ -56,7 +56,7 @@ class Mixture(OfAnnotators):
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit tastes and shares by EM, which never lowers the likelihood."""
         alone = fit_part(votes, head, link, l2, seed, names)
-        contrasts = alone.contrasts(head, votes.sides())
+        contrasts = contrasts_of(head, alone.hidden, votes)
         tried = [self.tastes] if self.tastes is not None else list(range(1, self.most + 1))
         how = Mixing(self.routed, self.restarts, seed)
         tastes = tried[0] if len(tried) == 1 else how.choose(contrasts, votes, link, alone, tried)

@@ -8,7 +8,7 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.models.fitting.deviations import DeviationObjective
-from llull.models.fitting.part import Part, Parts, fit_part
+from llull.models.fitting.part import Part, Parts, contrasts_of, fit_part
 from llull.models.fitting.weights import NotConverged
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
@@ -62,7 +62,7 @@ def fit_members(votes: Votes, head: Head, link: Link, shared: Part, shrinkage: f
         shrinkage: the precision of deviations; None chooses it, infinity included, by the loss on contexts held out.
         seed: of which are held out.
     """
-    contrasts = shared.contrasts(head, votes.sides())
+    contrasts = contrasts_of(head, shared.hidden, votes)
     present = np.unique(votes.member[votes.member >= 0])
     dense = np.where(votes.member >= 0, np.searchsorted(present, votes.member), -1)
     known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))

@@ -9,7 +9,7 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.models.fitting.learning import Learning
-from llull.models.fitting.part import PROJECTION, Part, Parts, fit_part
+from llull.models.fitting.part import PROJECTION, Part, Parts, contrasts_of, fit_part
 from llull.models.fitting.people import learn_people
 from llull.models.heads.head import Head, Hidden
 from llull.models.heads.learned import softmax
@@ -46,7 +46,7 @@ class Prototypes(OfAnnotators):
         check_named(votes, "annotator", type(self).__name__)
         hidden = self._learn(votes, head, link, seed)
         alone = fit_part(votes, head, link, l2, seed, names, hidden)
-        contrasts = alone.contrasts(head, votes.sides())
+        contrasts = contrasts_of(head, alone.hidden, votes)
         present = np.unique(votes.member[votes.member >= 0])
         even = np.full(self.prototypes, 1 / self.prototypes)
         blends = {votes.members[m]: _blend(contrasts, votes, votes.member == m, link, alone, even) for m in present}
@@ -58,7 +58,7 @@ class Prototypes(OfAnnotators):
         """The blends of new annotators, drawn to the mean blend as by ``strength`` votes (2 if not given)."""
         check_told(votes)
         assert parts.shared is not None
-        contrasts = parts.shared.contrasts(head, votes.sides())
+        contrasts = contrasts_of(head, parts.shared.hidden, votes)
         members = dict(parts.members)
         for code in np.unique(votes.member):
             name = votes.members[code]
