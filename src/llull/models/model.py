@@ -379,6 +379,7 @@ def _votes(
         loser=pairs.loser,
         tie=pairs.tie,
         weight=pairs.weight if link is None else link.weigh(pairs),
+        lead=None if link is None else link.lead(pairs),
         context=pairs.context,
         annotator=pairs.annotator,
         judgment=pairs.judgment,

@@ -62,7 +62,9 @@ class Votes:
     place: np.ndarray | None = None
     """int, index into ``about``: each vote's context"""
     strength: np.ndarray | None = None
-    """float64, on the source's scale; NaN where unknown. Links read it through ``weight``, by `Link.weigh`."""
+    """float64, on the source's scale; NaN where unknown. Links read it by `Link.weigh` and `Link.lead`."""
+    lead: np.ndarray | None = None
+    """float64, in units of margins: by how much each winner must lead; None for nothing. See `Link.lead`."""
 
     def __len__(self) -> int:
         return len(self.winner)
@@ -76,6 +78,10 @@ class Votes:
         """The rows of both options of each vote, and of its context."""
         about = None if self.about is None or self.place is None else self.about[self.place]
         return Sides(self.rows[self.winner], self.rows[self.loser], about)
+
+    def beyond_lead(self, margin: np.ndarray) -> np.ndarray:
+        """What losses read: margins [n] less what winners must lead by."""
+        return margin if self.lead is None else margin - self.lead
 
     @property
     def n_effective(self) -> float:

@@ -61,5 +61,5 @@ def adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float
         raise InputError(f"adapting with a strength of {strength} makes no sense; give a finite strength above 0")
     contrasts = contrasts_of(head, prior.hidden, votes)
     fixed = _FixedTheta(link, prior.theta)
-    objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights)
+    objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights, votes.lead)
     return replace(finish(objective, votes, prior.hidden), theta=prior.theta, shrinkage=prior.shrinkage)

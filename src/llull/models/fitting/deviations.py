@@ -2,7 +2,7 @@
 
 The objective, over shared weights w [p], parameters theta of the link and deviations u_a [p]:
 
-    sum_i weight_i * loss(x_i (w + u_a(i)), tie_i, theta)  +  l2 / 2 * |w|^2  +  shrinkage / 2 * sum_a |u_a|^2
+    sum_i weight_i * loss(x_i (w + u_a(i)) - lead_i, tie_i, theta)  +  l2 / 2 * |w|^2  +  shrinkage / 2 * sum_a |u_a|^2
 
 Its Hessian is an arrow: each member's block meets only its own deviation and the shared block. Newton's step
 therefore needs one solve for each member, of the size of its votes or of p, whichever is less, and one of size p + k.
@@ -53,6 +53,7 @@ class DeviationObjective:
         order = np.argsort(votes.member, kind="stable")
         self.contrasts, self.link = contrasts[order], link
         self.tie, self.weight, self.member = votes.tie[order], votes.weight[order], votes.member[order]
+        self.lead = None if votes.lead is None else votes.lead[order]
         bounds = np.searchsorted(self.member, np.arange(members + 1))
         self.slices = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         self.loners = slice(0, int(bounds[0]))
@@ -65,12 +66,12 @@ class DeviationObjective:
         return x[: self.columns], x[self.columns : shared], x[shared:].reshape(self.members, self.columns)
 
     def margins(self, x: np.ndarray) -> np.ndarray:
-        """Margin of each vote [n], in order of members."""
+        """Margin of each vote beyond its lead [n], in order of members."""
         w, _, deviations = self.split(x)
         margin = self.contrasts @ w
         for which, own in zip(self.slices, deviations, strict=True):
             margin[which] += self.contrasts[which] @ own
-        return margin
+        return margin if self.lead is None else margin - self.lead
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Its value and gradient."""

@@ -116,7 +116,9 @@ def _descend(
         return margin(arrays, Sides(rows[votes.winner[which]], rows[votes.loser[which]], context), which)
 
     def loss_of(found: Any, which: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = link.loss(found.detach().double().numpy(), votes.tie[which], theta.detach().double().numpy())
+        margin = found.detach().double().numpy()
+        margin = margin if votes.lead is None else margin - votes.lead[which]
+        value, slope = link.loss(margin, votes.tie[which], theta.detach().double().numpy())
         total = max(float(votes.weight[which].sum()), 1e-300)
         return float(votes.weight[which] @ value) / total, slope * (votes.weight[which] / total)[:, None]
 

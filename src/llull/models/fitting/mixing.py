@@ -111,7 +111,9 @@ class Mixing:
 
 def predictive(found: Mixed, contrasts: np.ndarray, votes: Votes, link: Link) -> np.ndarray:
     """Log-likelihood of each vote given what is known of its annotator or its context: [n]."""
-    said = np.stack([-link.loss(contrasts @ part.weights, votes.tie, part.theta)[0] for part in found.parts], axis=1)
+    margins = [votes.beyond_lead(contrasts @ part.weights) for part in found.parts]
+    losses = [link.loss(m, votes.tie, part.theta)[0] for m, part in zip(margins, found.parts, strict=True)]
+    said = -np.stack(losses, axis=1)
     prior = np.broadcast_to(np.log(np.maximum(found.prior, 1e-300)), said.shape)
     if found.router is not None and votes.about is not None and votes.place is not None:
         prior = log_router(found.router, votes.about[votes.place])
@@ -181,7 +183,7 @@ class _Problem:
     def start(self, tastes: int, random: np.random.Generator, number: int) -> _State:
         """Tastes of units that are alike: in how the common weights fail them, or in their contexts; or at random."""
         size = len(self.alone.weights)
-        margin = self.contrasts @ self.alone.weights
+        margin = self.votes.beyond_lead(self.contrasts @ self.alone.weights)
         slope = self.link.loss(margin, self.votes.tie, self.alone.theta)[1][:, 0] * self.votes.weight
         if self.about is None:
             failing = np.zeros((self.units, size))
@@ -245,7 +247,7 @@ class _Problem:
         margins = self.contrasts @ state.weights[:, :p].T
         return [
             _Told(column, *self.link.loss(column, self.votes.tie, x[p:]))
-            for column, x in zip(margins.T, state.weights, strict=True)
+            for column, x in zip(map(self.votes.beyond_lead, margins.T), state.weights, strict=True)
         ]
 
     def _curved(self, state: _State, share: np.ndarray) -> list[Factor]:
@@ -257,9 +259,11 @@ class _Problem:
             which = np.sort(np.random.default_rng(0).permutation(len(votes))[:enough])
         scale = float(votes.weight.sum() / max(votes.weight[which].sum(), 1e-300))
         contrasts, tie, seen = self.contrasts[which], votes.tie[which], share[self.unit[which]]
+        lead = None if votes.lead is None else votes.lead[which]
         factors = []
         for x, column in zip(state.weights, seen.T, strict=True):
-            some = WeightObjective(contrasts, tie, votes.weight[which] * column * scale, self.link, self.l2)
+            counted = votes.weight[which] * column * scale
+            some = WeightObjective(contrasts, tie, counted, self.link, self.l2, lead=lead)
             factors.append(Factor(some.curvature(x) + np.diag(some.ridge) + 1e-9 * np.eye(len(x))))
         return factors
 
@@ -315,7 +319,8 @@ class _Problem:
         return Mixed(parts, state.prior, state.router, tilt, names, tuple(path))
 
     def _objective(self, share: np.ndarray) -> WeightObjective:
-        return WeightObjective(self.contrasts, self.votes.tie, self.votes.weight * share, self.link, self.l2)
+        weight = self.votes.weight * share
+        return WeightObjective(self.contrasts, self.votes.tie, weight, self.link, self.l2, lead=self.votes.lead)
 
     def _log_prior(self, state: _State) -> np.ndarray:
         if state.router is not None and self.about is not None:

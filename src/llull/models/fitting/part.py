@@ -140,7 +140,7 @@ def fit_part(
             f"with l2=0 there is no finite optimum: {separation.reason}; give l2 > 0 (a Gaussian prior on the "
             "weights), or leave out what cannot be compared"
         )
-    objective = WeightObjective(contrasts, votes.tie, votes.weight, link, l2)
+    objective = WeightObjective(contrasts, votes.tie, votes.weight, link, l2, lead=votes.lead)
     return finish(objective, votes, hidden, start, curvature, separation=separation, path=path)
 
 
@@ -205,10 +205,11 @@ def choose_l2(
     best: tuple[float, float, np.ndarray] | None = None
     worse = 0
     for l2 in L2_GRID * float(votes.weight.sum()):
-        objective = WeightObjective(inside, kept.tie, kept.weight, link, float(l2))
+        objective = WeightObjective(inside, kept.tie, kept.weight, link, float(l2), lead=kept.lead)
         found = objective.fit(start, curvature, tolerance=_LOOSE)
         start, curvature = found.x, found.curvature
-        loss, _ = link.loss(outside @ start[: objective.columns], judged.tie, start[objective.columns :])
+        margin = judged.beyond_lead(outside @ start[: objective.columns])
+        loss, _ = link.loss(margin, judged.tie, start[objective.columns :])
         path[float(l2)] = float(judged.weight @ loss / max(judged.weight.sum(), 1e-300))
         if best is None or path[float(l2)] < best[0]:
             best, worse = (path[float(l2)], float(l2), start), 0

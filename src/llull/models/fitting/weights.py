@@ -2,7 +2,7 @@
 
 The objective, over weights w [p] and the parameters theta of the link:
 
-    sum_i weight_i * loss(x_i w, tie_i, theta)  +  l2 / 2 * sum_j (w_j - center_j)^2
+    sum_i weight_i * loss(x_i w - lead_i, tie_i, theta)  +  l2 / 2 * sum_j (w_j - center_j)^2
 
 It is a sum over votes, not a mean, so l2 is the precision of a Gaussian prior on w and means the same
 whatever the number of votes. ``theta`` is not penalized.
@@ -41,19 +41,21 @@ class WeightObjective:
         link: Likelihood,
         l2: float,
         center: np.ndarray | None = None,
+        lead: np.ndarray | None = None,
     ) -> None:
-        """Take contrasts [n, p] (winner minus loser), ties [n], weights [n] and the prior's center [p] (or 0)."""
+        """Take contrasts [n, p] (winner minus loser), ties [n], weights [n], the prior's center [p] and leads [n]."""
         self.contrasts, self.tie, self.weight, self.link = contrasts, tie, weight, link
         self.columns = contrasts.shape[1]
         self.center = np.zeros(self.columns) if center is None else center
         self.ridge = np.zeros(self.columns + len(link.parameter_names))
         self.ridge[: self.columns] = l2
+        self._lead = lead
         self._factorized: tuple[np.ndarray, Factor] | None = None
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Its value, and its gradient [p + k]."""
         w, theta = x[: self.columns], x[self.columns :]
-        loss, slope = self.link.loss(self.contrasts @ w, self.tie, theta)
+        loss, slope = self.link.loss(self._margin(w), self.tie, theta)
         slope = slope * self.weight[:, None]
         gap = w - self.center
         value = float(self.weight @ loss + 0.5 * self.ridge[: self.columns] @ (gap * gap))
@@ -76,7 +78,7 @@ class WeightObjective:
 
     def _curvature(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         w, theta = x[: self.columns], x[self.columns :]
-        margin = self.contrasts @ w
+        margin = self._margin(w)
         exact = self._assemble(self.link.hessian(margin, self.tie, theta), rows)
         if self.link.convex or _is_positive(exact + np.diag(self.ridge)):
             return exact
@@ -91,8 +93,12 @@ class WeightObjective:
 
     def slope(self, x: np.ndarray) -> np.ndarray:
         """Each vote's gradient in its margin and theta [n, 1 + k], times its weight."""
-        loss_slope = self.link.loss(self.contrasts @ x[: self.columns], self.tie, x[self.columns :])[1]
+        loss_slope = self.link.loss(self._margin(x[: self.columns]), self.tie, x[self.columns :])[1]
         return loss_slope * self.weight[:, None]
+
+    def _margin(self, w: np.ndarray) -> np.ndarray:
+        margin = self.contrasts @ w
+        return margin if self._lead is None else margin - self._lead
 
     def _assemble(self, second: np.ndarray, rows: np.ndarray) -> np.ndarray:
         second = second * self.weight[:, None, None]

@@ -57,6 +57,14 @@ class Link(Likelihood):
         """How much each pair's loss counts, float64 [n]: its weight, unless the link reads more from it."""
         return pairs.weight
 
+    def lead(self, pairs: Pairs) -> np.ndarray | None:
+        """By how much each pair's winner must lead, float64 [n], in units of margins; None for nothing.
+
+        It is taken from the margin before `loss` reads it, in a fit and not in a prediction: a loss with leads is a
+        way to learn from pairs that say more than who won, and what a vote says is not known before it is cast.
+        """
+        return None
+
     @abstractmethod
     def check(self, votes: Votes) -> None:
         """Raise InputError where these votes cannot determine ``theta``."""

@@ -122,6 +122,6 @@ class Hierarchical(Population):
         total = 0.0
         for voice in self.voices(parts, Membership(votes.member, votes.members), None):
             mine = votes.select(voice.which)
-            margin = voice.part.contrasts(head, mine.sides()) @ voice.part.weights
+            margin = mine.beyond_lead(voice.part.contrasts(head, mine.sides()) @ voice.part.weights)
             total += float(mine.weight @ link.loss(margin, mine.tie, voice.part.theta)[0])
         return total

@@ -100,7 +100,8 @@ class Mixture(OfAnnotators):
         sides = votes.sides()
         said = np.empty((len(votes), len(parts.members)))
         for k, part in enumerate(parts.members.values()):
-            loss, _ = link.loss(part.contrasts(head, sides) @ part.weights, votes.tie, part.theta)
+            margin = votes.beyond_lead(part.contrasts(head, sides) @ part.weights)
+            loss, _ = link.loss(margin, votes.tie, part.theta)
             said[:, k] = -votes.weight * loss
         rate = 1.0 if strength is None else strength
         tilt = dict(zip(parts.known, parts.arrays["tilt"], strict=True))

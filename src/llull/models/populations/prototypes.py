@@ -98,12 +98,13 @@ def _blend(
 
     By exponentiated gradients (Kivinen and Warmuth, 1997), each step as long as lowers the loss.
     """
-    rows, tie, weight = contrasts[mine], votes.tie[mine], votes.weight[mine]
+    own = votes.select(mine)
+    rows, tie, weight = contrasts[mine], own.tie, own.weight
     pull = 2.0 if strength is None else strength
     center = np.maximum(center, 1e-6)
 
     def cost(blend: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, slope = link.loss(rows @ blend, tie, part.theta)
+        loss, slope = link.loss(own.beyond_lead(rows @ blend), tie, part.theta)
         ratio = np.log(np.maximum(blend, 1e-300) / center)
         return float(weight @ loss + pull * (blend @ ratio)), (slope[:, 0] * weight) @ rows + pull * (ratio + 1)
 
