@@ -26,6 +26,7 @@ def judged() -> tuple[Crowd, Preferences]:
             ranking=[[0, 1]] if number % 10 == 0 else one.ranking,
             annotator=one.annotator,
             groups={"club": "ab"[number % 2]},
+            criterion=f"criterion {number % 3}",
         )
         for number, one in enumerate(crowd.preferences())
     ]

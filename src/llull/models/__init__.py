@@ -10,10 +10,20 @@ from llull.models.heads import (
     Experts,
     Gated,
     Linear,
+    Masked,
     PrincipalDirections,
     SkewEmbedding,
 )
-from llull.models.links import DavidsonTies, Logistic, NoisyLogistic, Probit, RaoKupperTies, ScaledLogistic
+from llull.models.links import (
+    DavidsonTies,
+    Hinge,
+    Logistic,
+    NoisyLogistic,
+    Probit,
+    RaoKupperTies,
+    ScaledLogistic,
+    ShiftedLogistic,
+)
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
 from llull.models.populations import (
@@ -28,6 +38,7 @@ from llull.models.populations import (
     VariationalUsers,
 )
 from llull.models.saving import load_model
+from llull.models.two_step import TwoStep
 
 __all__ = [
     "MLP",
@@ -41,10 +52,12 @@ __all__ = [
     "Experts",
     "Gated",
     "Hierarchical",
+    "Hinge",
     "Learning",
     "Linear",
     "Logistic",
     "LowRank",
+    "Masked",
     "Mixture",
     "NoisyLogistic",
     "PerAnnotator",
@@ -57,7 +70,9 @@ __all__ = [
     "RaoKupperTies",
     "ScaledLogistic",
     "Shared",
+    "ShiftedLogistic",
     "SkewEmbedding",
+    "TwoStep",
     "VariationalUsers",
     "load_model",
 ]

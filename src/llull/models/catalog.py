@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llull.encoders import Encoder
 from llull.errors import InputError
+from llull.models.criteria import CriteriaAs
 from llull.models.heads import (
     MLP,
     Bilinear,
@@ -15,6 +16,7 @@ from llull.models.heads import (
     Gated,
     Head,
     Linear,
+    Masked,
     PrincipalDirections,
     SkewEmbedding,
 )
@@ -25,6 +27,7 @@ from llull.models.populations import (
     LowRank,
     Mixture,
     PerAnnotator,
+    PerCriterion,
     PerGroup,
     Population,
     Prototypes,
@@ -50,6 +53,8 @@ class NamedModel:
     head: Callable[[], Head] = Linear
     link: Callable[[], Link] = Logistic
     population: Callable[[str | None], Population] = lambda key: Shared()
+    criteria: CriteriaAs | None = None
+    """How judgments' criteria enter."""
 
     def make(self, features: Encoder, key: str | None = None, seed: int = 0) -> PreferenceModel:
         """The model on some features.
@@ -59,7 +64,9 @@ class NamedModel:
             key: the group, column or tag that groups are told apart by, for models of groups.
             seed: of every random choice.
         """
-        return PreferenceModel(features, self.head(), self.link(), self.population(key), seed=seed)
+        return PreferenceModel(
+            features, self.head(), self.link(), self.population(key), criteria=self.criteria, seed=seed
+        )
 
     @property
     def axes(self) -> str:
@@ -163,6 +170,32 @@ CATALOG: dict[str, NamedModel] = {
             "groups",
             "test_populations_proof.py",
             population=_by_group,
+        ),
+        NamedModel(
+            "per-criterion",
+            "a taste under each criterion, drawn to what all criteria have in common",
+            "hierarchical shrinkage (Efron and Morris 1973), by criterion",
+            "criteria",
+            "test_criteria.py",
+            population=lambda key: PerCriterion(),
+        ),
+        NamedModel(
+            "conditioned",
+            "the criterion, as a text beside the question, says what counts",
+            "context-aware preference models (Pitis et al. 2024)",
+            "criteria; contexts",
+            "test_criteria.py",
+            head=Bilinear,
+            criteria="texts",
+        ),
+        NamedModel(
+            "masked",
+            "the criterion says which part of the question counts",
+            "MPS (Zhang et al.) 2024, its condition mask",
+            "criteria; contexts",
+            "test_criteria.py",
+            head=Masked,
+            criteria="names",
         ),
         NamedModel(
             "per-annotator",

@@ -51,8 +51,10 @@ class CriteriaRead:
     def rows(self, wanted: Sequence[str]) -> np.ndarray:
         """Features of criteria: float64 [wanted, q]; NaN for a name that is not known."""
         if self.way == "texts":
-            asked = [Judgment([named_option("")], prompt(text), verdict="cannot_judge") for text in wanted]
-            return self.encoder.encode_contexts(Preferences.from_judgments(asked).options()).astype(np.float64)
+            distinct = {text: place for place, text in enumerate(dict.fromkeys(wanted))}
+            asked = [Judgment([named_option("")], prompt(text), verdict="cannot_judge") for text in distinct]
+            found = self.encoder.encode_contexts(Preferences.from_judgments(asked).options())
+            return found.astype(np.float64)[[distinct[text] for text in wanted]]
         same = np.array([[one == name for name in self.known] for one in wanted], np.float64)
         return np.where(same.any(axis=1, keepdims=True), same, np.nan)
 

@@ -6,6 +6,7 @@ from llull.models.heads.distances import Distances
 from llull.models.heads.gated import Experts, Gated
 from llull.models.heads.head import Head
 from llull.models.heads.linear import Linear
+from llull.models.heads.masked import Masked
 from llull.models.heads.mlp import MLP
 from llull.models.heads.skew import SkewEmbedding
 
@@ -17,6 +18,7 @@ __all__ = [
     "Gated",
     "Head",
     "Linear",
+    "Masked",
     "PrincipalDirections",
     "SkewEmbedding",
 ]

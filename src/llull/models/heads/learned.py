@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.special import softmax as numpy_softmax
 
 from llull.models.fitting.learning import Learning, learn
@@ -57,6 +58,11 @@ _WEIGHTS = "weights"
 def softmax(scores: Any) -> Any:
     """Over the last axis, of an array or a tensor."""
     return numpy_softmax(scores, axis=-1) if isinstance(scores, np.ndarray) else scores.softmax(-1)
+
+
+def sigmoid(values: Any) -> Any:
+    """1 / (1 + exp(-x)), of an array or a tensor."""
+    return expit(values) if isinstance(values, np.ndarray) else values.sigmoid()
 
 
 def softplus(values: Any) -> Any:

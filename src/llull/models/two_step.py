@@ -1,0 +1,199 @@
+"""Prediction in two steps where nobody says the criterion: which one is likely, then who wins under each.
+
+P(a over b | x) = sum_z P(z | x) P(a over b | x, z): a context x leaves the criterion z open, and an error comes either
+from the wrong criterion or from the wrong judgment under the right one (Pitis et al., 2024). `TwoStep.split` tells how
+much comes from where.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from llull.errors import InputError
+from llull.judgments import Preferences
+from llull.judgments.views import Pairs
+from llull.models.criteria import known_criteria, under
+from llull.models.model import PreferenceModel
+from llull.models.saving import load_model
+from llull.models.votes import HELD_OUT, Scaling
+
+_STRENGTHS = np.logspace(1, -4, 6)
+"""Of the picker's penalty, per judgment."""
+_FEWEST = 5
+
+
+@dataclass(frozen=True)
+class ErrorSplit:
+    """Where errors come from; all but ``judgments`` are shares of judgments with a winner."""
+
+    told: float
+    """Wrong when told the criterion: what is wrong in the second step alone."""
+    picked: float
+    """Wrong under the likeliest criterion of the context."""
+    averaged: float
+    """Wrong with all criteria averaged by how likely they are."""
+    wrong_criterion: float
+    """Judgments for which another criterion than theirs is the likeliest."""
+    judgments: int
+
+    @property
+    def from_criterion(self) -> float:
+        """Of ``picked``, what not knowing the criterion adds; below 0 where the picked one happens to do better."""
+        return self.picked - self.told
+
+
+class TwoStep:
+    """A model under each criterion, and how likely each criterion is in a context.
+
+    The second is a multinomial logistic regression of the criterion on the encoder's features of contexts, with the
+    penalty that predicts a fifth of the contexts best.
+
+    Args:
+        model: one that reads criteria, with ``criteria="names"`` or ``"texts"`` or the population `PerCriterion`, on
+            an encoder that encodes contexts.
+
+    Raises:
+        InputError: if the model or its encoder do not.
+    """
+
+    def __init__(self, model: PreferenceModel) -> None:
+        if model.criteria is None and model.population.member_noun != "criterion":
+            raise InputError(
+                "the model of a TwoStep must read criteria: give it criteria='names' or the population PerCriterion"
+            )
+        self.model = model
+
+    # Learned state; set by `fit`.
+    criteria_: tuple[str, ...]
+    scaling_: Scaling
+    weights_: np.ndarray
+    """float64 [e + 1, criteria]; the last row is for a constant."""
+
+    def fit(self, preferences: Preferences | Pairs) -> TwoStep:
+        """Fit both steps to judgments that say their criterion; returns itself."""
+        pairs = self.model.pairs(preferences)
+        pairs = pairs.select((pairs.criterion >= 0) & (pairs.weight > 0))
+        self.criteria_ = known_criteria(pairs)
+        self.model.fit(pairs)
+        if not self.model.encoder_.encodes_contexts:
+            raise InputError(
+                f"{type(self.model.encoder_).__name__} encodes no contexts, from which a TwoStep tells the criterion"
+            )
+        rows = self.model.encoder_.encode_contexts(pairs.options)
+        self.scaling_ = Scaling.of_rows(rows)
+        contexts = np.arange(len(rows))
+        counts = np.zeros((len(rows), len(self.criteria_)))
+        names = np.array([self.criteria_.index(name) if name in self.criteria_ else -1 for name in pairs.criteria])
+        np.add.at(counts, (self._context(pairs), names[pairs.criterion]), pairs.weight)
+        kept = counts.sum(axis=1) > 0
+        self.weights_ = _logistic(self.scaling_.apply(rows)[kept], counts[kept], self.model.seed, contexts[kept])
+        return self
+
+    def likely(self, preferences: Preferences | Pairs) -> np.ndarray:
+        """How likely each of ``criteria_`` is for each pair, by its context: float64 [n, criteria]."""
+        pairs = self.model.pairs(preferences)
+        rows = self.scaling_.apply(self.model.encoder_.encode_contexts(pairs.options))
+        return softmax(_with_constant(rows) @ self.weights_, axis=1)[self._context(pairs)]
+
+    def prob(self, preferences: Preferences | Pairs, how: Literal["average", "pick"] = "average") -> np.ndarray:
+        """P(winner preferred to loser) without a look at the pair's own criterion: float64 [n].
+
+        Args:
+            preferences: the pairs.
+            how: average all criteria by how likely they are, or take the likeliest alone.
+        """
+        pairs = self.model.pairs(preferences)
+        likely = self.likely(pairs)
+        if how == "pick":
+            likely = (np.arange(likely.shape[1]) == likely.argmax(axis=1)[:, None]).astype(np.float64)
+        each = np.stack([self.model.prob(under(pairs, name)) for name in self.criteria_], axis=1)
+        return (likely * each).sum(axis=1)
+
+    def split(self, preferences: Preferences | Pairs) -> ErrorSplit:
+        """Where errors come from, on judgments that say their criterion.
+
+        Raises:
+            InputError: if none has both a criterion and a winner.
+        """
+        pairs = self.model.pairs(preferences)
+        pairs = pairs.select(~pairs.tie & (pairs.weight > 0) & (pairs.criterion >= 0))
+        if len(pairs) == 0:
+            raise InputError("no judgment says both a criterion and a winner, so there is no error to split")
+        told, picked, averaged = (
+            float(np.average((1 - np.sign(prob - 0.5)) / 2, weights=pairs.weight))
+            for prob in (self.model.prob(pairs), self.prob(pairs, "pick"), self.prob(pairs))
+        )
+        likeliest = self.likely(pairs).argmax(axis=1)
+        said = np.array([self.criteria_.index(name) if name in self.criteria_ else -1 for name in pairs.criteria])
+        wrong = float(np.average(likeliest != said[pairs.criterion], weights=pairs.weight))
+        return ErrorSplit(told, picked, averaged, wrong, len(pairs))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write both steps to a folder; `load` reads it."""
+        folder = Path(folder)
+        self.model.save(folder / "model")
+        arrays = {"center": self.scaling_.center, "scale": self.scaling_.scale, "weights": self.weights_}
+        facts = {"criteria": list(self.criteria_), **{name: array.tolist() for name, array in arrays.items()}}
+        (folder / "two_step.json").write_text(json.dumps(facts), encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TwoStep:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: if a file is missing or damaged.
+        """
+        path = Path(folder) / "two_step.json"
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(load_model(Path(folder) / "model"))
+            found.criteria_ = tuple(facts["criteria"])
+            found.scaling_ = Scaling(np.array(facts["center"]), np.array(facts["scale"]))
+            found.weights_ = np.array(facts["weights"])
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{folder} holds no saved TwoStep ({error}); save it again") from None
+        return found
+
+    @staticmethod
+    def _context(pairs: Pairs) -> np.ndarray:
+        return pairs.options.context[pairs.winner]
+
+
+def _with_constant(rows: np.ndarray) -> np.ndarray:
+    return np.hstack([rows, np.ones((len(rows), 1))])
+
+
+def _logistic(rows: np.ndarray, counts: np.ndarray, seed: int, contexts: np.ndarray) -> np.ndarray:
+    """Weights [e + 1, k] of a multinomial logistic regression on counts [c, k]; the constant is not penalized."""
+    random = np.random.default_rng(seed)
+    out = np.isin(contexts, random.permutation(contexts)[: round(HELD_OUT * len(contexts))])
+    strengths = _STRENGTHS * counts.sum()
+    if out.sum() < _FEWEST:
+        return _fit_logistic(rows, counts, float(strengths[0]))
+    tried = [_fit_logistic(rows[~out], counts[~out], float(strength)) for strength in strengths]
+    losses = [-(counts[out] * log_softmax(_with_constant(rows[out]) @ found, axis=1)).sum() for found in tried]
+    return _fit_logistic(rows, counts, float(strengths[int(np.argmin(losses))]))
+
+
+def _fit_logistic(rows: np.ndarray, counts: np.ndarray, strength: float) -> np.ndarray:
+    wide, shape = _with_constant(rows), (rows.shape[1] + 1, counts.shape[1])
+    penalty = np.full((shape[0], 1), strength)
+    penalty[-1] = 1e-6
+    total = counts.sum(axis=1, keepdims=True)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = flat.reshape(shape)
+        scores = wide @ weights
+        value = -(counts * log_softmax(scores, axis=1)).sum() + 0.5 * (penalty * weights**2).sum()
+        slope = wide.T @ (total * softmax(scores, axis=1) - counts) + penalty * weights
+        return float(value), slope.ravel()
+
+    return minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B").x.reshape(shape)
