@@ -12,18 +12,25 @@ from scipy.stats import norm
 from tastes import Crowd
 
 from llull.errors import InputError
-from llull.models import PreferenceModel
+from llull.judgments.views import Pairs
+from llull.models import Learning, LowRank, Mixture, PerAnnotator, PreferenceModel, Prototypes, Shared
 from llull.models.fitting.weights import WeightObjective
-from llull.models.links import DavidsonTies, Logistic, Probit, RaoKupperTies, ScaledLogistic
-from llull.models.links.strengths import ShiftedLogistic
+from llull.models.links import DavidsonTies, Hinge, Logistic, Probit, RaoKupperTies, ScaledLogistic, ShiftedLogistic
 
 MARGINS = np.array([-3.0, -0.4, 0.0, 0.2, 2.5, -1.1])
 TIES = np.array([False, True, False, False, False, True])
-LINKS = [(Probit(), np.empty(0)), (RaoKupperTies(), np.array([-0.7])), (RaoKupperTies(), np.array([0.9]))]
-SHIFTED = (ShiftedLogistic(np.array([1.0, 2.0, -0.5, np.nan, 3.0, 0.0])), np.empty(0))
+LINKS = [
+    (Probit(), np.empty(0)),
+    (RaoKupperTies(), np.array([-0.7])),
+    (RaoKupperTies(), np.array([0.9])),
+]
 
 
-@pytest.mark.parametrize(("link", "theta"), [*LINKS, SHIFTED])
+QUICK = Learning(epochs=3)
+HINGE = (Hinge(margin=1.0, bend=0.7), np.empty(0))
+
+
+@pytest.mark.parametrize(("link", "theta"), [*LINKS, HINGE])
 def test_derivatives_match_finite_differences(link, theta):
     step = 1e-5
     slope, second = link.loss(MARGINS, TIES, theta)[1], link.hessian(MARGINS, TIES, theta)
@@ -148,8 +155,8 @@ def strong_votes(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows, 1.0 + (np.abs(seen) > 0.8) + (np.abs(seen) > 2.0), true
 
 
-def accuracy(rows: np.ndarray, link: Logistic | ShiftedLogistic, weight: np.ndarray, true: np.ndarray) -> float:
-    found = WeightObjective(rows, np.zeros(len(rows), bool), weight, link, 10.0).fit().x
+def accuracy(rows: np.ndarray, weight: np.ndarray, true: np.ndarray, lead: np.ndarray | None = None) -> float:
+    found = WeightObjective(rows, np.zeros(len(rows), bool), weight, Logistic(), 10.0, lead=lead).fit().x
     fresh = np.random.default_rng(99).normal(size=(20000, 64))
     return float(np.mean((fresh @ found > 0) == (fresh @ true > 0)))
 
@@ -161,11 +168,86 @@ def test_strengths_help_and_shuffled_strengths_harm():
         rows, strength, true = strong_votes(seed)
         shuffled = np.random.default_rng(seed).permutation(strength)
         ones = np.ones(len(rows))
-        plain = accuracy(rows, Logistic(), ones, true)
-        gains["scaled"].append(accuracy(rows, Logistic(), strength / strength.mean(), true) - plain)
-        gains["margin"].append(accuracy(rows, ShiftedLogistic(strength), ones, true) - plain)
-        gains["shuffled"].append(accuracy(rows, Logistic(), shuffled / strength.mean(), true) - plain)
+        plain = accuracy(rows, ones, true)
+        gains["scaled"].append(accuracy(rows, strength / strength.mean(), true) - plain)
+        gains["margin"].append(accuracy(rows, ones, true, strength) - plain)
+        gains["shuffled"].append(accuracy(rows, shuffled / strength.mean(), true) - plain)
     assert np.mean(gains["scaled"]) > 0.005
     assert np.mean(np.array(gains["scaled"]) > 0) >= 0.65
     assert np.mean(gains["margin"]) > 0.005
     assert np.mean(gains["shuffled"]) < 0
+
+
+def led() -> tuple[Crowd, Pairs]:
+    """Votes with a lead for some."""
+    crowd = Crowd(np.array([[1.5, -1.0], [1.0, -1.5], [-1.0, 1.0], [-1.5, 0.5]]), 30, 0)
+    pairs = PreferenceModel(crowd.encoder).pairs(crowd.preferences())
+    strength = np.random.default_rng(2).choice([np.nan, -0.5, 0.0, 1.0, 2.0], 120)
+    tie = np.zeros(120, bool)
+    tie[::9] = True
+    return crowd, replace(pairs, strength=strength, tie=tie)
+
+
+def test_leads_are_read_by_a_fit_as_by_a_plain_search():
+    crowd, pairs = led()
+    model = PreferenceModel(crowd.encoder, link=ShiftedLogistic(scale=0.7), l2=2.0, standardize=False).fit(pairs)
+    rows = crowd.encoder.encode(pairs.options).astype(np.float64)
+    rows = rows[pairs.winner] - rows[pairs.loser]
+    m = np.where(pairs.tie | np.isnan(pairs.strength), 0.0, 0.7 * pairs.strength)
+
+    def slow(w: np.ndarray) -> float:
+        total = w @ w
+        for x, tie, lead in zip(rows, pairs.tie, m, strict=True):
+            gap = x @ w
+            won = np.log1p(np.exp(lead - gap))
+            total += 0.5 * (np.log1p(np.exp(-gap)) + np.log1p(np.exp(gap))) if tie else won
+        return float(total)
+
+    found = minimize(slow, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-11})
+    np.testing.assert_allclose(model.coef_, found.x, atol=1e-5)
+    # What a vote will say is not known before it is cast: predictions are those of the margin alone.
+    np.testing.assert_allclose(model.prob(pairs), 1 / (1 + np.exp(-rows @ found.x)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "population",
+    [Shared(), PerAnnotator(), Mixture(2), Prototypes(2, QUICK), LowRank(1, learning=QUICK)],
+    ids=lambda one: type(one).__name__,
+)
+def test_every_population_reads_leads_in_its_fit_and_when_told_more(population):
+    crowd, pairs = led()
+    few = replace(pairs.select(np.arange(6)), annotator=np.zeros(6, np.int32), annotators=("new",))
+    none, of_none = (replace(one, strength=np.zeros(len(one))) for one in (pairs, few))
+    who = None if population == Shared() else "new"
+
+    def margins(link: Logistic, votes: Pairs, more: Pairs, told: Logistic | None = None) -> np.ndarray:
+        model = PreferenceModel(crowd.encoder, link=link, population=population, l2=1.0).fit(votes)
+        model.link = told or link
+        return np.stack([model.margin(pairs), model.adapt(more, 1.0).margin(pairs, who)])
+
+    plain, led_all = margins(Logistic(), pairs, few), margins(ShiftedLogistic(scale=3.0), pairs, few)
+    np.testing.assert_allclose(margins(ShiftedLogistic(), none, of_none), plain, atol=1e-6)
+    assert np.abs(led_all[0] - plain[0]).max() > 0.05
+    led_later = margins(Logistic(), pairs, few, ShiftedLogistic(scale=3.0))
+    assert np.abs(led_later[1] - plain[1]).max() > 0.01
+
+
+def test_strengths_that_cannot_be_leads_are_refused():
+    crowd, pairs = led()
+    for strength, said in ((np.nan, "no judgment says"), (np.inf, "infinite")):
+        with pytest.raises(InputError, match=said):
+            PreferenceModel(crowd.encoder, link=ShiftedLogistic()).fit(replace(pairs, strength=np.full(120, strength)))
+    np.testing.assert_allclose(ShiftedLogistic(least=0.0).lead(pairs).min(), 0.0)
+    assert ShiftedLogistic().lead(pairs).min() == -0.5
+    with pytest.raises(InputError, match="bend"):
+        Hinge(margin=0.3)
+
+
+def test_the_hinge_is_the_triplet_loss_with_its_corner_rounded():
+    link, none = Hinge(margin=0.3, bend=1e-9), np.zeros(50, bool)
+    rng = np.random.default_rng(0)
+    anchor, good, bad = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in rng.normal(size=(3, 50, 4)))
+    near, far = ((anchor - good) ** 2).sum(1), ((anchor - bad) ** 2).sum(1)
+    chances = link.outcomes(MARGINS, np.empty(0))
+    np.testing.assert_allclose(chances, link.outcomes(-MARGINS, np.empty(0))[:, ::-1])
+    np.testing.assert_allclose(link.loss(far - near, none, np.empty(0))[0], np.maximum(near - far + 0.3, 0), atol=1e-8)

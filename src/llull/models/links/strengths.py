@@ -39,41 +39,40 @@ class ScaledLogistic(Logistic):
         return pairs.weight * np.where(np.isnan(pairs.strength), 1.0, pairs.strength)
 
 
-class ShiftedLogistic:
-    """log(1 + exp(-(margin - m))): a winner must lead by m, which differs between votes (margin Bradley-Terry).
+@dataclass(frozen=True)
+class ShiftedLogistic(Logistic):
+    """log(1 + exp(m - margin)): a winner must lead by m = scale * strength, which differs between votes.
 
-    The loss of votes with margins in HelpSteer2-Preference (Wang et al., 2024), BeyondBinary (2024) and Legend (2024).
-    A negative m, where raters oppose the label or a direction says the label is wrong, lets the loser lead. It is no
-    probability of a vote, so it is a likelihood for one fit, of `llull.models.fitting.weights.WeightObjective` on
-    exactly these votes in this order, and no link of a `PreferenceModel`. A tie has no winner to lead: its m is not
-    read.
+    Bradley-Terry with margins: HelpSteer2-Preference (Wang et al., 2024), Beyond the Binary (2024; the strength is how
+    far raters agree with the label) and Legend (2024; it is the difference along a direction of hidden states). A
+    negative strength, where raters oppose the label or the direction says it is wrong, lets the loser lead. A pair
+    whose strength is not known, and a tie, which has no winner to lead, have m = 0. Predictions are those of
+    `Logistic`: they are of votes whose strength is not known, and utilities are as large as the margins ask for.
 
     Args:
-        lead: m, float64 [n], in log-odds; a NaN (strength not known) is 0.
+        ties: ``"half"`` reads a tie as half a win for each side, ``"drop"`` leaves ties out.
+        leave_out: verdicts whose ties are left out, such as ``("both_bad",)``.
+        scale: of strengths, in log-odds for each unit.
+        least: strengths below this are raised to it, such as 0 for no negative ones; None for no bound.
     """
 
-    parameter_names: tuple[str, ...] = ()
-    convex = True
+    scale: float = 1.0
+    least: float | None = None
 
-    def __init__(self, lead: np.ndarray) -> None:
-        self.lead = np.nan_to_num(lead, nan=0.0)
-        if not np.isfinite(self.lead).all():
-            raise InputError("a margin is infinite; give finite margins, in log-odds")
-        self._plain = Logistic()
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not np.isfinite(self.scale):
+            raise InputError(f"scale={self.scale} is not a number; give the log-odds of a strength of 1")
 
-    def start(self) -> np.ndarray:
-        """It has no parameters: float64 [0]."""
-        return self._plain.start()
+    def lead(self, pairs: Pairs) -> np.ndarray | None:
+        """Scale times strength: float64 [n].
 
-    def loss(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The loss [n], and its gradient [n, 1]."""
-        return self._plain.loss(self._short(margin, tie), tie, theta)
-
-    def hessian(self, margin: np.ndarray, tie: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """p (1 - p) at margin - m: [n, 1, 1]."""
-        return self._plain.hessian(self._short(margin, tie), tie, theta)
-
-    information = hessian
-
-    def _short(self, margin: np.ndarray, tie: np.ndarray) -> np.ndarray:
-        return margin - np.where(tie, 0.0, self.lead)
+        Raises:
+            InputError: a strength is infinite, or no pair says its strength.
+        """
+        if np.isinf(pairs.strength).any():
+            raise InputError("a strength is infinite; a winner cannot lead by so much")
+        if np.isnan(pairs.strength).all():
+            raise InputError("no judgment says its strength, by which a winner must lead; use the Logistic link")
+        strength = pairs.strength if self.least is None else np.maximum(pairs.strength, self.least)
+        return self.scale * np.where(pairs.tie, 0.0, np.nan_to_num(strength, nan=0.0))
