@@ -107,9 +107,11 @@ class VariationalUsers(OfAnnotators):
 
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
             others, there = told_of(which)
-            shown = self._entered(learned, rows[others])
+            whose, place = np.nonzero(there)
+            shown = self._entered(learned, rows[others[whose, place]])
             mask = torch.from_numpy(there).float()
-            pooled = (shown * mask[:, :, None]).sum(1) / mask.sum(1).clamp(min=1)[:, None]
+            summed = shown.new_zeros(len(which), self.units).index_add(0, torch.from_numpy(whose), shown)
+            pooled = summed / mask.sum(1).clamp(min=1)[:, None]
             mean = pooled @ learned[_MEAN]
             log_variance = (pooled @ learned[_SPREAD]).clamp(-4, 4) - 2
             z = mean
