@@ -22,7 +22,7 @@ from llull.models.heads import Head, Linear
 from llull.models.links import Link, Logistic
 from llull.models.populations import Population, Shared
 from llull.models.populations.population import Membership
-from llull.models.votes import Scaling, Sides, Votes, only_used
+from llull.models.votes import Scaling, Sides, Votes, identities, only_used
 
 
 class PreferenceModel:
@@ -128,7 +128,7 @@ class PreferenceModel:
         if self._reads_context:
             known, _ = self._encode_settings(*_judged_in(pairs))
             self.context_scaling_ = Scaling.of_rows(known[np.isfinite(known).all(axis=1)])
-        votes = _votes(pairs, rows, membership, *self._settings(*_judged_in(pairs)), self.link)
+        votes = self._votes(pairs, rows, membership)
         self.parts_ = self.population.fit(votes, self.head, self.link, self.l2, self.seed, self.names_)
         self.probe_ = saving.Probe.take(self, votes.sides(), membership)
         return self
@@ -254,7 +254,7 @@ class PreferenceModel:
             raise InputError("there are no pairs to adapt to")
         pairs = only_used(pairs)
         rows, membership = self._features(pairs.options), self.population.membership(pairs)
-        votes = _votes(pairs, rows, membership, *self._settings(*_judged_in(pairs)), self.link)
+        votes = self._votes(pairs, rows, membership)
         new = copy.copy(self)
         new.parts_ = self.population.adapt(self.parts_, votes, self.head, self.link, strength)
         new.probe_ = saving.Probe.take(new, votes.sides(), membership)
@@ -340,6 +340,26 @@ class PreferenceModel:
         rows, place = self._encode_settings(options, context, criterion, criteria)
         return np.nan_to_num(self.context_scaling_.apply(rows), nan=0.0), place
 
+    def _votes(self, pairs: Pairs, rows: np.ndarray, membership: Membership) -> Votes:
+        about, place = self._settings(*_judged_in(pairs))
+        return Votes(
+            rows=rows,
+            winner=pairs.winner,
+            loser=pairs.loser,
+            tie=pairs.tie,
+            weight=self.link.weigh(pairs),
+            lead=self.link.lead(pairs),
+            context=pairs.context,
+            annotator=pairs.annotator,
+            judgment=pairs.judgment,
+            member=membership.codes,
+            members=membership.names,
+            about=about,
+            place=place,
+            strength=pairs.strength,
+            identity=identities(pairs.options) if self.population.reads_identity else None,
+        )
+
     def _sides(self, preferences: Preferences | Pairs, annotator: str | None) -> tuple[Sides, Membership]:
         pairs = only_used(self.pairs(preferences))
         rows = self._features(pairs.options)
@@ -363,29 +383,3 @@ class PreferenceModel:
 def _judged_in(pairs: Pairs) -> tuple[Options, np.ndarray, np.ndarray, tuple[str, ...]]:
     """What `PreferenceModel._settings` takes: contexts are numbered as those of the options are."""
     return pairs.options, pairs.options.context[pairs.winner], pairs.criterion, pairs.criteria
-
-
-def _votes(
-    pairs: Pairs,
-    rows: np.ndarray,
-    membership: Membership,
-    about: np.ndarray | None,
-    place: np.ndarray | None,
-    link: Link | None = None,
-) -> Votes:
-    return Votes(
-        rows=rows,
-        winner=pairs.winner,
-        loser=pairs.loser,
-        tie=pairs.tie,
-        weight=pairs.weight if link is None else link.weigh(pairs),
-        lead=None if link is None else link.lead(pairs),
-        context=pairs.context,
-        annotator=pairs.annotator,
-        judgment=pairs.judgment,
-        member=membership.codes,
-        members=membership.names,
-        about=about,
-        place=place,
-        strength=pairs.strength,
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import pyarrow as pa
 
 from llull.errors import InputError
 from llull.judgments.columns import number
@@ -65,13 +67,16 @@ class Votes:
     """float64, on the source's scale; NaN where unknown. Links read it by `Link.weigh` and `Link.lead`."""
     lead: np.ndarray | None = None
     """float64, in units of margins: by how much each winner must lead; None for nothing. See `Link.lead`."""
+    identity: np.ndarray | None = None
+    """uint64 [m]: which options they are, the same in every set of judgments; None where nothing reads it."""
 
     def __len__(self) -> int:
         return len(self.winner)
 
     def select(self, which: np.ndarray | slice) -> Votes:
         """The votes at these positions, or where this mask is true; ``rows`` stay whole."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("rows", "members", "about")}
+        whole = ("rows", "members", "about", "identity")
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in whole}
         return replace(self, **{name: value[which] for name, value in columns.items() if value is not None})
 
     def sides(self) -> Sides:
@@ -147,6 +152,14 @@ def subset(options: Options, which: np.ndarray) -> Options:
     """These options, with their contexts numbered anew."""
     context, _ = number(options.context[which].astype(np.int64))
     return Options(options.table, options.row[which], options.position[which], context)
+
+
+def identities(options: Options) -> np.ndarray:
+    """A number for each option under its context, from its contents and its source alone: uint64 [m]."""
+    contexts = options.table["context_id"].take(pa.array(options.row)).to_pylist()
+    said = zip(contexts, options.ids, options.sources, strict=True)
+    digests = [hashlib.blake2b(repr(one).encode(), digest_size=8).digest() for one in said]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def held_out(votes: Votes, seed: int) -> np.ndarray:

@@ -99,7 +99,7 @@ def _descend(
     penalty: Callable[[dict[str, Any]], Any] | None,
     decayed: Callable[[str], bool],
 ) -> Learned:
-    torch = _torch()
+    torch = torch_or_error()
     generator = torch.Generator().manual_seed(seed)
     arrays = {name: torch.from_numpy(np.ascontiguousarray(a)).float().requires_grad_() for name, a in start.items()}
     theta = torch.from_numpy(link.start()).float().requires_grad_()
@@ -155,11 +155,12 @@ def _descend(
 
 def as_tensors(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Arrays as float32 tensors, to stand beside those that are learned."""
-    torch = _torch()
+    torch = torch_or_error()
     return {name: torch.from_numpy(np.ascontiguousarray(array)).float() for name, array in arrays.items()}
 
 
-def _torch() -> Any:
+def torch_or_error() -> Any:
+    """Torch, or an InputError that says how to install it."""
     try:
         import torch
     except ModuleNotFoundError:

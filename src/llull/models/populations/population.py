@@ -45,6 +45,11 @@ class Population(ABC):
         return False
 
     @property
+    def reads_identity(self) -> bool:
+        """Whether it needs to know which option is which, beyond their features; see ``Votes.identity``."""
+        return False
+
+    @property
     def group_key(self) -> str | None:
         """What pairs must say the group by; None, unless said otherwise, for a population without groups."""
         return None
