@@ -33,6 +33,11 @@ class Concat(Encoder):
         return np.concatenate([encoder.encode(options, progress) for encoder in self.encoders], axis=1)
 
     @property
+    def reads_answers(self) -> bool:
+        """Whether one of them does."""
+        return any(encoder.reads_answers for encoder in self.encoders)
+
+    @property
     def encodes_contexts(self) -> bool:
         """Whether one of them does."""
         return any(encoder.encodes_contexts for encoder in self.encoders)

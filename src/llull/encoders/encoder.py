@@ -26,6 +26,11 @@ class Encoder(ABC):
         """Whether `encode_contexts` gives features."""
         return False
 
+    @property
+    def reads_answers(self) -> bool:
+        """Whether `fit` learns from what judgments say of options, so that it must see training data alone."""
+        return False
+
     def __init_subclass__(cls) -> None:
         Encoder.kinds[cls.__name__] = cls
 

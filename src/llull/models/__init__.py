@@ -5,12 +5,14 @@ from llull.models.coefficients import Coefficient
 from llull.models.fitting.learning import Learning
 from llull.models.heads import (
     MLP,
+    Attention,
     Bilinear,
     Distances,
     Experts,
     Gated,
     Linear,
     Masked,
+    Orchestrated,
     PrincipalDirections,
     SkewEmbedding,
 )
@@ -37,12 +39,14 @@ from llull.models.populations import (
     Shared,
     VariationalUsers,
 )
+from llull.models.rated_aspects import RatedAspects
 from llull.models.saving import load_model
 from llull.models.two_step import TwoStep
 
 __all__ = [
     "MLP",
     "AspectScores",
+    "Attention",
     "Bilinear",
     "BradleyTerry",
     "Coefficient",
@@ -60,6 +64,7 @@ __all__ = [
     "Masked",
     "Mixture",
     "NoisyLogistic",
+    "Orchestrated",
     "PerAnnotator",
     "PerCriterion",
     "PerGroup",
@@ -68,6 +73,7 @@ __all__ = [
     "Probit",
     "Prototypes",
     "RaoKupperTies",
+    "RatedAspects",
     "ScaledLogistic",
     "Shared",
     "ShiftedLogistic",

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from llull.encoders import Encoder, encoder_from_config
+from llull.encoders import Encoder, SentenceEncoder, encoder_from_config
 from llull.errors import InputError
 from llull.judgments import Preferences
-from llull.judgments.views import Options
+from llull.judgments.record import content_hash
+from llull.judgments.views import Options, Ratings
+from llull.models.votes import subset
 
 _STRENGTHS = np.logspace(-1, 6, 15)
 FREE = 0.03
@@ -25,37 +27,27 @@ class AspectScores(Encoder):
     that leaves the least leave-one-out error. Ratings are moved to [0, 1]. A score may be freed of another aspect, such
     as verbosity: r_i - t r_v with the smallest t at which their rank correlation is at most 0.03 (ArmoRM, Wang et al.,
     2024). With the head `Gated`, the context says which aspects count; with `Linear`, coefficients say what all want
-    (compositional preference models, 2023).
+    (compositional preference models, Go et al., 2024); with `MLP`, the aspects are a layer in between that people can
+    read (domain features, Nath et al., 2024).
 
-    Make one with `learn`; the arguments are what it found.
+    `fit` learns from the ratings among the judgments that options come from, and a model that is fitted does so on its
+    own training data. Once learned, it stays as it is.
 
     Args:
-        base: encoder whose features are read.
-        aspects: names.
-        center: [d], of the features.
-        scale: [d], of the features.
-        weights: [d, aspects].
-        offset: [aspects].
-        take_off: [aspects]: t, of ``freed_of``.
-        freed_of: the aspect that the others are freed of; empty for none.
+        base: encoder whose features are read; sentence embeddings if not given.
+        aspects: those to learn; all that are rated if not given.
+        freed_of: take this aspect out of the others.
     """
 
     def __init__(
-        self,
-        base: Encoder | dict[str, Any],
-        aspects: Sequence[str],
-        center: Sequence[float],
-        scale: Sequence[float],
-        weights: Sequence[Sequence[float]],
-        offset: Sequence[float],
-        take_off: Sequence[float],
-        freed_of: str = "",
+        self, base: Encoder | None = None, aspects: Sequence[str] | None = None, freed_of: str | None = None
     ) -> None:
-        self.base = encoder_from_config(base) if isinstance(base, dict) else base
-        self.aspects, self.freed_of = tuple(aspects), freed_of
-        self.center, self.scale = np.asarray(center, np.float64), np.asarray(scale, np.float64)
-        self.weights, self.offset = np.asarray(weights, np.float64), np.asarray(offset, np.float64)
-        self.take_off = np.asarray(take_off, np.float64)
+        self.base: Encoder = base or SentenceEncoder()
+        self.aspects = tuple(aspects or ())
+        self.freed_of = freed_of or ""
+        self.learned: dict[str, np.ndarray] = {}
+        """``center`` and ``scale`` [d] of the features, ``weights`` [d, aspects], ``offset`` [aspects] and ``take_off``
+        [aspects], the t of ``freed_of``; empty before `fit`."""
 
     @classmethod
     def learn(
@@ -66,55 +58,69 @@ class AspectScores(Encoder):
         *,
         freed_of: str = "",
     ) -> AspectScores:
-        """Learn to predict ratings.
-
-        Args:
-            preferences: judgments with ratings.
-            base: encoder of options.
-            aspects: those to learn; all that are rated if not given.
-            freed_of: take this aspect out of the others.
+        """Learn from these ratings now, whatever a model is fitted to later.
 
         Raises:
             InputError: if an aspect is not rated, or by too few options.
         """
-        ratings = preferences.ratings()
-        wanted = tuple(aspects or ratings.aspects)
-        missing = [name for name in (*wanted, *([freed_of] if freed_of else [])) if name not in ratings.aspects]
-        if missing:
-            raise InputError(f"nothing is rated for {missing[0]!r}; the aspects rated: {', '.join(ratings.aspects)}")
-        if freed_of and freed_of not in wanted:
-            wanted = (*wanted, freed_of)
-        base = base.fit(ratings.options)
-        rows = base.encode(ratings.options).astype(np.float64)
-        center, scale = rows.mean(axis=0), rows.std(axis=0)
+        return cls(base, aspects, freed_of).fit(preferences.options())
+
+    @property
+    def reads_answers(self) -> bool:
+        """Until it has learned: ratings are answers."""
+        return not self.learned
+
+    def fit(self, options: Options) -> AspectScores:
+        """Learn from the ratings in the judgments that these options come from; itself if it has learned.
+
+        Raises:
+            InputError: if an aspect is not rated, or by too few options.
+        """
+        if self.learned:
+            return self
+        ratings = Preferences.from_table(options.table).ratings()
+        wanted = self.aspects or ratings.aspects
+        missing = [
+            name for name in (*wanted, *([self.freed_of] if self.freed_of else [])) if name not in ratings.aspects
+        ]
+        if missing or not wanted:
+            there = ", ".join(ratings.aspects) or "none"
+            raise InputError(f"nothing is rated for {missing[0] if missing else 'any aspect'!r}; rated: {there}")
+        if self.freed_of and self.freed_of not in wanted:
+            wanted = (*wanted, self.freed_of)
+        base = self.base.fit(ratings.options)
+        used = np.unique(ratings.option)
+        rows = np.zeros((len(ratings.options), len(base.names)))
+        rows[used] = base.encode(subset(ratings.options, used))
+        center, scale = rows[used].mean(axis=0), rows[used].std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         rows = (rows - center) / scale
         weights, offset = np.zeros((rows.shape[1], len(wanted))), np.zeros(len(wanted))
         for column, name in enumerate(wanted):
-            option, value = _mean_ratings(ratings, name)
+            option, value = mean_ratings(ratings, name)
             if len(option) < _FEWEST:
                 raise InputError(f"{len(option)} options are rated for {name!r}; a regression needs {_FEWEST}")
             weights[:, column], offset[column] = _ridge(rows[option], value)
-        scores = rows @ weights + offset
+        scores = rows[used] @ weights + offset
         take_off = np.zeros(len(wanted))
-        if freed_of:
-            taken = scores[:, wanted.index(freed_of)]
+        if self.freed_of:
+            taken = scores[:, wanted.index(self.freed_of)]
             take_off = np.array(
-                [0.0 if name == freed_of else _share(scores[:, k], taken) for k, name in enumerate(wanted)]
+                [0.0 if name == self.freed_of else _share(scores[:, k], taken) for k, name in enumerate(wanted)]
             )
-        lists = (center.tolist(), scale.tolist(), weights.tolist(), offset.tolist(), take_off.tolist())
-        return cls(base, wanted, *lists, freed_of)
-
-    def fit(self, options: Options) -> AspectScores:
-        """Itself: it was learned from ratings."""
-        return self
+        found = AspectScores(base, wanted, self.freed_of)
+        found.learned = {"center": center, "scale": scale, "weights": weights, "offset": offset, "take_off": take_off}
+        return found
 
     def encode(self, options: Options, progress: bool = True) -> np.ndarray:
         """Scores of each option: float32 [m, aspects]."""
-        rows = (self.base.encode(options, progress).astype(np.float64) - self.center) / self.scale
-        scores = rows @ self.weights + self.offset
+        if not self.learned:
+            raise InputError("these AspectScores have not learned from ratings yet; call fit or AspectScores.learn")
+        how = self.learned
+        rows = (self.base.encode(options, progress).astype(np.float64) - how["center"]) / how["scale"]
+        scores = rows @ how["weights"] + how["offset"]
         if self.freed_of:
-            scores = scores - scores[:, [self.aspects.index(self.freed_of)]] * self.take_off
+            scores = scores - scores[:, [self.aspects.index(self.freed_of)]] * how["take_off"]
         return scores.astype(np.float32)
 
     @property
@@ -134,19 +140,31 @@ class AspectScores(Encoder):
     @property
     def fingerprint(self) -> str:
         """Of the encoder below, and what was learned."""
-        learned = f"{self.weights.sum():.12g} {self.offset.sum():.12g} {self.take_off.sum():.12g}"
+        learned = content_hash([array.tobytes().hex() for array in self.learned.values()])
         return f"aspects({','.join(self.aspects)}; {self.freed_of}; {learned}; {self.base.fingerprint})"
 
     def config(self) -> dict[str, Any]:
         """The encoder below and all numbers."""
-        numbers = {name: getattr(self, name).tolist() for name in ("center", "scale", "weights", "offset", "take_off")}
-        return {"base": self.base.to_config(), "aspects": list(self.aspects), "freed_of": self.freed_of, **numbers}
+        learned = {name: array.tolist() for name, array in self.learned.items()}
+        return {
+            "base": self.base.to_config(),
+            "aspects": list(self.aspects),
+            "freed_of": self.freed_of,
+            "learned": learned,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AspectScores:
+        """Make them again."""
+        found = cls(encoder_from_config(config["base"]), config["aspects"], config["freed_of"])
+        found.learned = {name: np.asarray(array, np.float64) for name, array in config["learned"].items()}
+        return found
 
 
 _FEWEST = 10
 
 
-def _mean_ratings(ratings: Any, aspect: str) -> tuple[np.ndarray, np.ndarray]:
+def mean_ratings(ratings: Ratings, aspect: str) -> tuple[np.ndarray, np.ndarray]:
     """The options rated under an aspect, and their mean ratings moved to [0, 1]."""
     which = ratings.aspect == ratings.aspects.index(aspect)
     option, weight = ratings.option[which], ratings.weight[which]

@@ -360,6 +360,10 @@ class PreferenceModel:
             identity=identities(pairs.options) if self.population.reads_identity else None,
         )
 
+    def sides(self, preferences: Preferences | Pairs) -> tuple[Sides, Membership]:
+        """Pairs as rows of standardized features and of their settings, as `score_sides` takes them."""
+        return self._sides(preferences, None)
+
     def _sides(self, preferences: Preferences | Pairs, annotator: str | None) -> tuple[Sides, Membership]:
         pairs = only_used(self.pairs(preferences))
         rows = self._features(pairs.options)

@@ -13,20 +13,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from llull.errors import InputError
 from llull.judgments import Preferences
 from llull.judgments.views import Pairs
 from llull.models.criteria import known_criteria, under
+from llull.models.fitting.multinomial import multinomial, with_constant
 from llull.models.model import PreferenceModel
 from llull.models.saving import load_model
-from llull.models.votes import HELD_OUT, Scaling
-
-_STRENGTHS = np.logspace(1, -4, 6)
-"""Of the picker's penalty, per judgment."""
-_FEWEST = 5
+from llull.models.votes import Scaling
 
 
 @dataclass(frozen=True)
@@ -88,19 +84,18 @@ class TwoStep:
             )
         rows = self.model.encoder_.encode_contexts(pairs.options)
         self.scaling_ = Scaling.of_rows(rows)
-        contexts = np.arange(len(rows))
         counts = np.zeros((len(rows), len(self.criteria_)))
         names = np.array([self.criteria_.index(name) if name in self.criteria_ else -1 for name in pairs.criteria])
         np.add.at(counts, (self._context(pairs), names[pairs.criterion]), pairs.weight)
         kept = counts.sum(axis=1) > 0
-        self.weights_ = _logistic(self.scaling_.apply(rows)[kept], counts[kept], self.model.seed, contexts[kept])
+        self.weights_ = multinomial(self.scaling_.apply(rows)[kept], counts[kept], self.model.seed)
         return self
 
     def likely(self, preferences: Preferences | Pairs) -> np.ndarray:
         """How likely each of ``criteria_`` is for each pair, by its context: float64 [n, criteria]."""
         pairs = self.model.pairs(preferences)
         rows = self.scaling_.apply(self.model.encoder_.encode_contexts(pairs.options))
-        return softmax(_with_constant(rows) @ self.weights_, axis=1)[self._context(pairs)]
+        return softmax(with_constant(rows) @ self.weights_, axis=1)[self._context(pairs)]
 
     def prob(self, preferences: Preferences | Pairs, how: Literal["average", "pick"] = "average") -> np.ndarray:
         """P(winner preferred to loser) without a look at the pair's own criterion: float64 [n].
@@ -165,35 +160,3 @@ class TwoStep:
     @staticmethod
     def _context(pairs: Pairs) -> np.ndarray:
         return pairs.options.context[pairs.winner]
-
-
-def _with_constant(rows: np.ndarray) -> np.ndarray:
-    return np.hstack([rows, np.ones((len(rows), 1))])
-
-
-def _logistic(rows: np.ndarray, counts: np.ndarray, seed: int, contexts: np.ndarray) -> np.ndarray:
-    """Weights [e + 1, k] of a multinomial logistic regression on counts [c, k]; the constant is not penalized."""
-    random = np.random.default_rng(seed)
-    out = np.isin(contexts, random.permutation(contexts)[: round(HELD_OUT * len(contexts))])
-    strengths = _STRENGTHS * counts.sum()
-    if out.sum() < _FEWEST:
-        return _fit_logistic(rows, counts, float(strengths[0]))
-    tried = [_fit_logistic(rows[~out], counts[~out], float(strength)) for strength in strengths]
-    losses = [-(counts[out] * log_softmax(_with_constant(rows[out]) @ found, axis=1)).sum() for found in tried]
-    return _fit_logistic(rows, counts, float(strengths[int(np.argmin(losses))]))
-
-
-def _fit_logistic(rows: np.ndarray, counts: np.ndarray, strength: float) -> np.ndarray:
-    wide, shape = _with_constant(rows), (rows.shape[1] + 1, counts.shape[1])
-    penalty = np.full((shape[0], 1), strength)
-    penalty[-1] = 1e-6
-    total = counts.sum(axis=1, keepdims=True)
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat.reshape(shape)
-        scores = wide @ weights
-        value = -(counts * log_softmax(scores, axis=1)).sum() + 0.5 * (penalty * weights**2).sum()
-        slope = wide.T @ (total * softmax(scores, axis=1) - counts) + penalty * weights
-        return float(value), slope.ravel()
-
-    return minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B").x.reshape(shape)

@@ -83,7 +83,10 @@ def compare(
     key = groups or (_first_group(judged) if grouped else None)
     if key and not groups:
         console.print(f"groups are told apart by {key!r}")
-    encoder = (features or default_features(judged, console)).fit(judged.pairs().options)
+    encoder = features or default_features(judged, console)
+    # What learns from answers is fitted by each model, to its own training data.
+    if not encoder.reads_answers:
+        encoder = encoder.fit(judged.pairs().options)
     made = {model.name: model.make(encoder, key, seed) for model in chosen}
     evaluations: list[Evaluation] = []
     adaptations: list[Adaptation] = []

@@ -12,6 +12,7 @@ from llull.errors import InputError
 from llull.evaluate import Evaluation, compared, cross_validate, learning_curve
 from llull.judgments import Preferences
 from llull.models import Coefficient, PerGroup, PreferenceModel
+from llull.models.criteria import CriteriaAs
 from llull.models.heads import Head
 from llull.models.links import Link
 from llull.models.populations import Population
@@ -32,12 +33,14 @@ class ModelOptions:
     """A preference model as features x head x link x population.
 
     Args:
-        features: an encoder, such as SentenceEncoder, TextStatistics, OneHot or Concat. By default sentence embeddings
-            and text statistics side by side; an indicator for each option where options are known only by name.
+        features: an encoder, such as SentenceEncoder, TextStatistics, OneHot, AspectScores, RatedAspects or Concat. By
+            default sentence embeddings and text statistics side by side; an indicator for each option where options
+            are known only by name.
         head: what a pair looks like to the weights; Linear if not given.
         link: how a margin becomes a probability, and how ties are read; Logistic if not given.
         population: whose weights they are; shared by all if not given, by group with --groups.
         l2: strength of the penalty; chosen by validation if not given.
+        criteria: how judgments' criteria enter, for a head that reads contexts: by names or by texts.
     """
 
     features: Encoder | None = None
@@ -45,10 +48,14 @@ class ModelOptions:
     link: Link | None = None
     population: Population | None = None
     l2: float | None = None
+    criteria: CriteriaAs | None = None
 
     def composed(self, features: Encoder, population: Population | None, seed: int) -> PreferenceModel:
         """The model of these parts."""
-        return PreferenceModel(features, self.head, self.link, population, l2=self.l2, seed=seed)
+        # Without the population that was to read criteria, there may be nothing that does.
+        left_out = self.population is not None and population is None and not (self.head and self.head.reads_context)
+        criteria = None if left_out else self.criteria
+        return PreferenceModel(features, self.head, self.link, population, l2=self.l2, criteria=criteria, seed=seed)
 
 
 def fit(
@@ -122,8 +129,9 @@ def run(
     judged = preferences.paired_by(rating, seed=seed) if rating else preferences
     features = options.features or default_features(judged, console)
     # Fitted to the options of all folds, which tells no answers: a name that is in no training fold is at average
-    # strength instead of unknown.
-    features = features.fit(judged.pairs().options)
+    # strength instead of unknown. What learns from answers is fitted by each fold's model, to its own training data.
+    if not features.reads_answers:
+        features = features.fit(judged.pairs().options)
     if note := missing_texts(judged):
         console.print(note, style="yellow")
     keys: list[str] = list(dict.fromkeys([*([groups] if groups else []), *(by or [])]))
@@ -179,8 +187,11 @@ def explain(
 ) -> tuple[list[Coefficient], str]:
     """Coefficients that a person can read, and what to call the model they are of, if it is not the main one.
 
-    Options with text are explained by a linear model on text statistics, others by the main model's own features.
+    Options with text are explained by a linear model on text statistics, others by the main model's own features, as
+    are those whose features were learned from ratings of named aspects.
     """
+    if model.features.reads_answers and model.head.names(model.names_):
+        return model.coefficients(), ""
     if preferences.pairs().options.have_text:
         named = PreferenceModel(TextStatistics(_NEAR_COPIES), population=population, seed=seed)
         return named.fit(preferences).coefficients(), EXPLAINED_BY

@@ -80,12 +80,16 @@ def learn(
         penalty: added to the mean loss, a scalar tensor.
         decayed: the arrays that weight decay is for.
     """
+    torch = _torch()
     random = np.random.default_rng(seed)
-    runs = [_descend(start(random), margin, votes, link, seed, how, penalty, decayed) for _ in range(how.restarts)]
+    # Dropout draws from torch's own generator, which is left as it was found.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        runs = [_descend(start(random), margin, votes, link, seed, how, penalty, decayed) for _ in range(how.restarts)]
     return min(runs, key=lambda found: found.loss)
 
 
-_STEPS = 16
+STEPS = 16
 """Steps of a pass at least: few votes are taken in smaller batches."""
 
 
@@ -124,7 +128,7 @@ def _descend(
 
     out = held_out(votes, seed)
     inside, outside = np.flatnonzero(~out), np.flatnonzero(out)
-    size = max(min(how.batch, len(inside) // _STEPS), 1)
+    size = max(min(how.batch, len(inside) // STEPS), 1)
     best, kept, waited, at_best = np.inf, {name: a.detach().clone() for name, a in arrays.items()}, 0, 0
     for passed in range(1, how.epochs + 1):
         shuffled = inside[torch.randperm(len(inside), generator=generator).numpy()]
@@ -166,3 +170,10 @@ def torch_or_error() -> Any:
     except ModuleNotFoundError:
         raise InputError("this head learns with torch, which is not installed: pip install 'llull[text]'") from None
     return torch
+
+
+def is_learning() -> bool:
+    """Whether gradients are being taken, and not losses on votes held out."""
+    import torch
+
+    return torch.is_grad_enabled()

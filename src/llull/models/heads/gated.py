@@ -19,8 +19,8 @@ class Gated(LearnedHead):
     """Utility is sum_j w_j g_j(c) x_j: the context gates features, the scores of several objectives or attributes.
 
     g = softmax(c G + b). With ratings of several aspects as features this is the gating of ArmoRM (Wang et al., 2024)
-    and of prompt-aware orchestration; with scores of latent attributes the attention of PrefPalette (2025), where
-    ``dropout`` leaves attributes out in learning so that none is leant on alone.
+    whose gates know nothing of the options; `Attention` looks at them too. ``dropout`` leaves features out in learning
+    so that none is leant on alone.
 
     Args:
         dropout: share of features left out of each learning step, in [0, 1).
@@ -53,6 +53,14 @@ class Gated(LearnedHead):
     def basis(self, hidden: Hidden, rows: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
         """Gated features [m, d]."""
         return self._gates(hidden, context) * rows
+
+    def weighed(self, features: int) -> np.ndarray:
+        """Positions of the features that are gated: all of them."""
+        return np.arange(features)
+
+    def shares(self, hidden: Hidden, rows: Any, context: Any) -> Any:
+        """How far each feature counts in each row's context, on average 1: [m, d]."""
+        return self._gates(hidden, context)
 
     def _gates(self, hidden: Hidden, context: Any) -> Any:
         return softmax(context @ hidden["gate"] + hidden["bias"]) * len(hidden["bias"])

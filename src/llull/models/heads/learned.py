@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import expit
 from scipy.special import softmax as numpy_softmax
 
-from llull.models.fitting.learning import Learning, learn
+from llull.models.fitting.learning import STEPS, Learning, is_learning, learn
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import Sides, Votes
+from llull.models.votes import HELD_OUT, Sides, Votes
 
 
 class LearnedHead(Head):
@@ -33,6 +33,10 @@ class LearnedHead(Head):
             random: where they come from.
         """
 
+    def in_step(self, hidden: Hidden, contrasts: Any, progress: float, random: np.random.Generator) -> Any:
+        """The contrasts of a learning step, after this share of all steps; unless a head leaves some out, all."""
+        return contrasts
+
     def learn(self, votes: Votes, link: Link, seed: int) -> Hidden:
         """Learn from these votes; the same votes and seed give the same arrays on a CPU."""
 
@@ -41,8 +45,16 @@ class LearnedHead(Head):
             width = self.contrast(hidden, votes.select(np.arange(1)).sides()).shape[1]
             return {**hidden, _WEIGHTS: random.normal(size=width) * width**-0.5}
 
+        thinning, step = np.random.default_rng(seed), 0
+        steps = self.learning.epochs * max(1, round(len(votes) * (1 - HELD_OUT) / self.learning.batch), STEPS)
+
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
-            return self.contrast(learned, sides) @ learned[_WEIGHTS]
+            nonlocal step
+            contrasts = self.contrast(learned, sides)
+            if is_learning():
+                step += 1
+                contrasts = self.in_step(learned, contrasts, step / steps, thinning)
+            return contrasts @ learned[_WEIGHTS]
 
         found = learn(start, margin, votes, link, seed, self.learning).arrays
         return {name: array for name, array in found.items() if name != _WEIGHTS}
@@ -63,6 +75,11 @@ def softmax(scores: Any) -> Any:
 def sigmoid(values: Any) -> Any:
     """1 / (1 + exp(-x)), of an array or a tensor."""
     return expit(values) if isinstance(values, np.ndarray) else values.sigmoid()
+
+
+def tanh(values: Any) -> Any:
+    """Of an array or a tensor."""
+    return np.tanh(values) if isinstance(values, np.ndarray) else values.tanh()
 
 
 def softplus(values: Any) -> Any:
