@@ -27,6 +27,7 @@ def judged() -> tuple[Crowd, Preferences]:
             annotator=one.annotator,
             groups={"club": "ab"[number % 2]},
             criterion=f"criterion {number % 3}",
+            strength=1.0 + number % 3,
         )
         for number, one in enumerate(crowd.preferences())
     ]

@@ -20,7 +20,16 @@ from llull.models.heads import (
     PrincipalDirections,
     SkewEmbedding,
 )
-from llull.models.links import DavidsonTies, Link, Logistic, Probit, RaoKupperTies, ScaledLogistic
+from llull.models.links import (
+    DavidsonTies,
+    Hinge,
+    Link,
+    Logistic,
+    Probit,
+    RaoKupperTies,
+    ScaledLogistic,
+    ShiftedLogistic,
+)
 from llull.models.model import PreferenceModel
 from llull.models.populations import (
     Hierarchical,
@@ -122,6 +131,22 @@ CATALOG: dict[str, NamedModel] = {
             "strengths",
             "links/test_more_links.py",
             link=ScaledLogistic,
+        ),
+        NamedModel(
+            "margins",
+            "one taste for everyone; a winner must lead by how strong the judgment is",
+            "margin Bradley-Terry (HelpSteer2-Preference 2024); BeyondBinary 2024; Legend 2024",
+            "strengths",
+            "links/test_leads_proof.py",
+            link=ShiftedLogistic,
+        ),
+        NamedModel(
+            "triplet",
+            "one taste for everyone; a winner must lead by a fixed margin, and more counts for nothing",
+            "triplet loss (Social Reward 2024)",
+            "",
+            "links/test_leads_proof.py",
+            link=Hinge,
         ),
         NamedModel(
             "deep",
