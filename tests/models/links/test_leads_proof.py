@@ -112,6 +112,7 @@ def test_margins_along_a_direction_of_safety_help_most_with_subtle_pairs():
     assert (mean["other"] < mean["plain"] + 0.003).all()
 
 
+@cache
 def popularity(seed: int, confounded: bool) -> dict[str, tuple[float, float]]:
     """Sheet 002: rank correlation with the true popularity, and accuracy on pairs of one prompt, on unseen prompts.
 
@@ -157,4 +158,4 @@ def test_triplets_of_equal_exposure_find_what_is_popular_and_raw_counts_find_wha
 def test_where_all_is_shown_as_often_raw_counts_do(seed):
     found = popularity(seed, confounded=False)
     assert found["counts"] == found["matched"]
-    assert found["counts"][0] > 0.8
+    assert found["counts"][0] > popularity(seed, confounded=True)["counts"][0] + 0.1
