@@ -15,6 +15,8 @@ from llull.models.links.link import Link
 from llull.models.votes import Sides, Votes
 
 _TARGETS = ("preferred", "margin")
+_VARIES = 0.01
+"""Standard deviation over contexts up to which a reward's weight is as good as constant."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,19 @@ class Orchestrated(Head):
         if len(decided) == 0:
             raise InputError("all judgments are ties, so no option was preferred whose rewards would say what counts")
         sides = decided.sides()
-        level, lead = sides.winner / self.temperature, (sides.winner - sides.loser) / self.temperature
-        if self.target == "preferred":
-            _warn_where_levels_mislead(softmax(level, axis=1), softmax(lead, axis=1))
-        shares = softmax(level if self.target == "preferred" else lead, axis=1) * decided.weight[:, None]
         assert sides.context is not None
-        return {"adapter": multinomial(sides.context, shares, seed, decided.context)}
+        context, unit = sides.context, decided.context
+
+        def adapter(rewards: np.ndarray) -> np.ndarray:
+            targets = softmax(rewards / self.temperature, axis=1) * decided.weight[:, None]
+            return multinomial(context, targets, seed, unit)
+
+        by_lead = {"adapter": adapter(sides.winner - sides.loser)}
+        if self.target == "margin":
+            return by_lead
+        by_level = {"adapter": adapter(sides.winner)}
+        _warn_where_levels_mislead(self.shares(by_level, context), self.shares(by_lead, context))
+        return by_level
 
     def shares(self, hidden: Hidden, context: np.ndarray) -> np.ndarray:
         """How much each reward counts in contexts: float64 [n, rewards]."""
@@ -86,10 +95,10 @@ class Orchestrated(Head):
 
 
 def _warn_where_levels_mislead(level: np.ndarray, lead: np.ndarray) -> None:
-    """Warn if rewards on which preferred options score high are those that set them apart least."""
+    """Warn if contexts that give a reward more weight by levels give it less by leads; both [n, rewards]."""
     for reward in range(level.shape[1]):
         a, b = level[:, reward], lead[:, reward]
-        if a.std() > 0 and b.std() > 0 and np.corrcoef(a, b)[0, 1] < 0:
+        if min(a.std(), b.std()) > _VARIES and np.corrcoef(a, b)[0, 1] < 0:
             warnings.warn(
                 f"where preferred options score high on reward {reward + 1}, it sets them apart from the others less: "
                 "how high they score does not say what counts; use Orchestrated(target='margin')",
