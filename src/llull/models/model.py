@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from llull.models.coefficients import Coefficient, coefficient_table
 from llull.models.criteria import CriteriaAs, CriteriaRead, known_criteria
 from llull.models.fitting.part import Part, Parts
 from llull.models.fitting.separation import Separation
-from llull.models.fitting.uncertainty import margin_variance
+from llull.models.fitting.uncertainty import Doubt, Draw, Spoken, draws_of, margin_variance, quadratic
 from llull.models.heads import Head, Linear
 from llull.models.links import Link, Logistic
 from llull.models.populations import Population, Shared
@@ -137,6 +138,10 @@ class PreferenceModel:
         """Pairs with the group that the population needs; pairs are given back as they are."""
         return preferences if isinstance(preferences, Pairs) else preferences.pairs(group=self.population.group_key)
 
+    def votes(self, pairs: Pairs) -> Votes:
+        """Pairs as a fitted model reads them: standardized features, members, and what the link makes of them."""
+        return self._votes(pairs, self._features(pairs.options), self.population.membership(pairs))
+
     def prob(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """P(winner preferred to loser), ties counted half: float64 [n]. Swapping a pair gives 1 minus it.
 
@@ -172,7 +177,9 @@ class PreferenceModel:
 
         It is that of the Laplace approximation (the inverse Hessian of the objective at its optimum,
         penalty included), so it says how far the weights are undetermined, not how far people disagree:
-        that is `disagreement`. Of a mixture it is the mean over its parts, as if it were known who judges.
+        that is `disagreement`. Of a mixture it is the mean over its parts, as if it were known who judges. What a
+        head or a population learned below the weights is taken as known: for what else it could have learned, fit an
+        `Ensemble`.
         """
         sides, membership = self._sides(pairs, annotator)
         variance = np.zeros(len(sides))
@@ -181,11 +188,43 @@ class PreferenceModel:
             variance[which] += share * margin_variance(contrasts, part, self.parts_.shared)
         return np.sqrt(variance)
 
+    def doubt(self, pairs: Preferences | Pairs, annotator: str | None = None, draws: int = 64) -> Doubt:
+        """Why each pair's answer cannot be foreseen: what is not known, people who differ, and noise.
+
+        What is not known is the error of the margin by `uncertainty`. People differ as a population says they do:
+        those who are not known by the variance of deviations, and everyone by the tastes they may have.
+
+        Args:
+            pairs: the pairs to predict.
+            annotator: predict for this member of the population, instead of for the one each pair names.
+            draws: quantiles of each margin that are taken.
+        """
+        return Doubt.over(self.answers(pairs, annotator, draws))
+
+    def answers(self, pairs: Preferences | Pairs, annotator: str | None = None, draws: int = 1) -> Iterator[Draw]:
+        """What `Doubt.over` takes: answers under draws of the weights; with 0, once under the weights themselves."""
+        sides, membership = self._sides(pairs, annotator)
+        spoken = []
+        for part, which, share in self._voices(sides, membership):
+            contrasts = part.contrasts(self.head, sides.select(which))
+            between = self.population.spread(self.parts_, part)
+            spoken.append(
+                Spoken(
+                    which,
+                    share,
+                    contrasts @ part.weights,
+                    margin_variance(contrasts, part, self.parts_.shared),
+                    np.zeros(len(which)) if between is None else quadratic(contrasts, between),
+                    part.theta,
+                )
+            )
+        return draws_of(spoken, self.link, len(sides), draws)
+
     def disagreement(self, pairs: Preferences | Pairs, annotator: str | None = None) -> np.ndarray:
         """How far people are expected to disagree on each pair: float64 [n], from 0 to 1.
 
         Four times the variance of the answer, 4 p (1 - p) for p as in `prob`: 1 where one half prefers each. It does
-        not fall with more judgments, as `uncertainty` does.
+        not fall with more judgments, as `uncertainty` does. `doubt` tells its causes apart.
         """
         prob = self.prob(pairs, annotator)
         return 4 * prob * (1 - prob)

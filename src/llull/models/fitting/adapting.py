@@ -8,6 +8,7 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.models.fitting.part import Part, Parts, contrasts_of, finish
+from llull.models.fitting.uncertainty import weight_covariance
 from llull.models.fitting.weights import WeightObjective
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
@@ -40,7 +41,7 @@ class _FixedTheta:
 def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None, noun: str) -> Parts:
     """The same parts with new ones for the members of these votes; see `PreferenceModel.adapt`."""
     if not parts.members and parts.shared is not None and not votes.members:
-        return Parts(adapt_one(parts.shared, votes, head, link, strength))
+        return Parts(adapt_one(parts.shared, votes, head, link, strength, parts.shared))
     if (votes.member < 0).any():
         raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their {noun}")
     members = dict(parts.members)
@@ -49,12 +50,17 @@ def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: flo
         prior = members.get(name, parts.shared)
         if prior is None:
             raise InputError(f"the {noun} {name!r} is new and there is no shared part to adapt; set unseen='shared'")
-        members[name] = adapt_one(prior, votes.select(votes.member == code), head, link, strength)
+        members[name] = adapt_one(prior, votes.select(votes.member == code), head, link, strength, parts.shared)
     return Parts(parts.shared, members)
 
 
-def adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float | None) -> Part:
-    """One member's weights, drawn to those of a prior part by a strength, or as its members are if none is given."""
+def adapt_one(
+    prior: Part, votes: Votes, head: Head, link: Link, strength: float | None, shared: Part | None = None
+) -> Part:
+    """One member's weights, drawn to those of a prior part by a strength, or as its members are if none is given.
+
+    ``shared`` is what a prior with evidence of its own was drawn to.
+    """
     if strength is None:
         strength = prior.shrinkage or prior.l2
     if not 0 < strength < np.inf:
@@ -62,4 +68,8 @@ def adapt_one(prior: Part, votes: Votes, head: Head, link: Link, strength: float
     contrasts = contrasts_of(head, prior.hidden, votes)
     fixed = _FixedTheta(link, prior.theta)
     objective = WeightObjective(contrasts, votes.tie, votes.weight, fixed, strength, prior.weights, votes.lead)
-    return replace(finish(objective, votes, prior.hidden), theta=prior.theta, shrinkage=prior.shrinkage)
+    found = finish(objective, votes, prior.hidden)
+    # What is not known of the prior's weights moves the new ones by this share.
+    follows = strength * found.covariance
+    covariance = found.covariance + follows @ weight_covariance(prior, shared) @ follows
+    return replace(found, theta=prior.theta, shrinkage=prior.shrinkage, covariance=covariance)

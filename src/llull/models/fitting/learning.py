@@ -80,7 +80,7 @@ def learn(
         penalty: added to the mean loss, a scalar tensor.
         decayed: the arrays that weight decay is for.
     """
-    torch = _torch()
+    torch = torch_or_error()
     random = np.random.default_rng(seed)
     # Dropout draws from torch's own generator, which is left as it was found.
     with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,8 @@ import numpy as np
 
 from llull.errors import InputError
 from llull.models.fitting.learning import Learning, learn
-from llull.models.fitting.part import PROJECTION, Parts, fit_part
+from llull.models.fitting.part import PROJECTION, Part, Parts, fit_part
+from llull.models.fitting.weights import inverse, weighted_gram
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
@@ -61,7 +62,7 @@ class VariationalUsers(OfAnnotators):
         size = len(shared.weights)
         start = replace(shared, weights=np.eye(size)[0], errors=np.empty(0))
         parts = Parts(start, {}, arrays)
-        return self._read(parts, votes, contrasts)
+        return self._read(parts, votes, contrasts, link)
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
         """Read the judgments of new annotators; ``strength`` has no meaning here."""
@@ -70,9 +71,13 @@ class VariationalUsers(OfAnnotators):
         check_told(votes)
         assert parts.shared is not None
         below = {name: array for name, array in parts.shared.hidden.items() if name != PROJECTION}
-        return self._read(parts, votes, head.contrast(below, votes.sides()))
+        return self._read(parts, votes, head.contrast(below, votes.sides()), link)
 
-    def _read(self, parts: Parts, votes: Votes, contrasts: np.ndarray) -> Parts:
+    def spread(self, parts: Parts, part: Part) -> np.ndarray | None:
+        """Of the latents z ~ N(0, 1) of people who are not known."""
+        return np.diag([0.0] + [1.0] * self.latent) if part is parts.shared else None
+
+    def _read(self, parts: Parts, votes: Votes, contrasts: np.ndarray, link: Link) -> Parts:
         assert parts.shared is not None
         said = self._entered(parts.arrays, contrasts)
         members = dict(parts.members)
@@ -80,8 +85,23 @@ class VariationalUsers(OfAnnotators):
             mine = votes.member == code
             mean = np.average(said[mine], axis=0, weights=votes.weight[mine]) @ parts.arrays[_MEAN]
             weights = np.concatenate([[1.0], mean])
-            members[votes.members[code]] = replace(parts.shared, weights=weights, n=int(mine.sum()))
+            own = votes.select(mine)
+            covariance = self._known(parts.shared, contrasts[mine], own, weights, link)
+            members[votes.members[code]] = replace(
+                parts.shared, weights=weights, covariance=covariance, n=len(own), n_effective=own.n_effective
+            )
         return Parts(parts.shared, members, parts.arrays)
+
+    @staticmethod
+    def _known(shared: Part, contrasts: np.ndarray, votes: Votes, weights: np.ndarray, link: Link) -> np.ndarray:
+        """Covariance [q, q] of (1, z): of z by the curvature of the person's votes beside that of N(0, 1)."""
+        rows = contrasts @ shared.hidden[PROJECTION]
+        margin = votes.beyond_lead(rows @ weights)
+        curvature = np.maximum(link.information(margin, votes.tie, shared.theta)[:, 0, 0] * votes.weight, 0)
+        found = np.zeros((len(weights), len(weights)))
+        found[0, 0] = shared.covariance[0, 0]
+        found[1:, 1:] = inverse(weighted_gram(rows[:, 1:], curvature) + np.eye(len(weights) - 1))
+        return found
 
     def _entered(self, arrays: Any, contrasts: Any) -> Any:
         return (contrasts @ arrays[_FIRST] + arrays[_FIRST_BIAS]).clip(0)

@@ -59,6 +59,11 @@ class Hierarchical(Population):
             names.append(f"{pairs.groups[group]}{own}")
         return Membership((place - unknown).astype(np.int32), tuple(names))
 
+    def above(self, member: str) -> str | None:
+        """An annotator's group."""
+        group, within, _ = member.partition(_WITHIN)
+        return group if within else None
+
     def part(self, parts: Parts, member: str | None) -> Part:
         """Of the annotator, of its group, or the shared one."""
         if member is not None and member not in parts.members:
@@ -95,13 +100,19 @@ class Hierarchical(Population):
         between, within = (1 / parts.arrays["shrinkage"]).tolist()
         return between, within
 
+    def spread(self, parts: Parts, part: Part) -> np.ndarray | None:
+        """Between groups for the shared part, and between the annotators of a group for it and the groups'."""
+        variance = 1 / parts.arrays["shrinkage"]
+        levels = variance if part is parts.shared else variance[1:] if part.evidence.size else np.zeros(1)
+        return np.eye(len(part.weights)) * levels.sum() if levels.any() else None
+
     def _within(self, votes: Votes, parts: Parts, head: Head, link: Link, shrinkage: float) -> dict[str, Part]:
         found = {}
         for code in np.unique(votes.member[votes.member >= 0]):
             name = votes.members[code]
             if _WITHIN in name:
                 prior = self.part(parts, name)
-                found[name] = adapt_one(prior, votes.select(votes.member == code), head, link, shrinkage)
+                found[name] = adapt_one(prior, votes.select(votes.member == code), head, link, shrinkage, parts.shared)
         return found
 
     def _choose(self, votes: Votes, parts: Parts, head: Head, link: Link, seed: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -36,8 +37,19 @@ class Voice:
     """float64 [r], in [0, 1]; the shares of all voices of a pair sum to 1."""
 
 
+WeightsAre = Literal["own", "blends", "tastes"]
+"""Whose weights there are: each member's own, drawn to those above it; blends of a few; or those of a few tastes."""
+
+
 class Population(ABC):
     """What a preference model asks of a population."""
+
+    weights_are: ClassVar[WeightsAre] = "own"
+    """How weights are learned along with a language model."""
+
+    def above(self, member: str) -> str | None:
+        """The member to whose weights this one's are drawn; None for those of all."""
+        return None
 
     @property
     def reads_context(self) -> bool:
@@ -93,6 +105,16 @@ class Population(ABC):
         noun, known = self.member_noun, ", ".join(list(parts.members)[:8])
         which = f"no {noun}" if member is None else f"the {noun} {member!r}, which this model does not know"
         raise InputError(f"this is for {which}; it knows {known}; name one of these, or fit with unseen='shared'")
+
+    def spread(self, parts: Parts, part: Part) -> np.ndarray | None:
+        """Covariance [p, p] of weights between the people that a part speaks for without knowing who they are.
+
+        None where they do not differ, or not by anything that was measured. Unless said otherwise, the shared part
+        speaks for members who are not known, whose deviations have the variance 1 / ``shrinkage``.
+        """
+        if part is not parts.shared or not 0 < part.shrinkage < np.inf:
+            return None
+        return np.eye(len(part.weights)) / part.shrinkage
 
     def check(self, parts: Parts, member: str) -> None:
         """Raise InputError where nothing can be said for a member of this name."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy.linalg import null_space
 
 from llull.errors import InputError
 from llull.models.fitting.learning import Learning
 from llull.models.fitting.part import PROJECTION, Part, Parts, contrasts_of, fit_part
 from llull.models.fitting.people import learn_people
+from llull.models.fitting.weights import inverse, weighted_gram
 from llull.models.heads.head import Head, Hidden
 from llull.models.heads.learned import softmax
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
-from llull.models.populations.population import OfAnnotators, check_told
+from llull.models.populations.population import OfAnnotators, WeightsAre, check_told
 from llull.models.votes import Votes
 
 _PROTOTYPE = "prototype"
@@ -34,6 +36,8 @@ class Prototypes(OfAnnotators):
         learning: how Adam learns.
     """
 
+    weights_are: ClassVar[WeightsAre] = "blends"
+
     prototypes: int = 3
     learning: Learning = field(default_factory=lambda: Learning(learning_rate=1e-2, patience=10, restarts=3))
 
@@ -51,7 +55,10 @@ class Prototypes(OfAnnotators):
         even = np.full(self.prototypes, 1 / self.prototypes)
         blends = {votes.members[m]: _blend(contrasts, votes, votes.member == m, link, alone, even) for m in present}
         mean = np.mean(list(blends.values()), axis=0)
-        members = {name: replace(alone, weights=blend, errors=np.empty(0)) for name, blend in blends.items()}
+        members = {}
+        for member in present:
+            name, mine = votes.members[member], votes.member == member
+            members[name] = _blended(alone, blends[name], contrasts[mine], votes.select(mine), link, _PULL)
         return Parts(replace(alone, weights=mean), members)
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
@@ -64,8 +71,16 @@ class Prototypes(OfAnnotators):
             name = votes.members[code]
             known = members.get(name, parts.shared)
             blend = _blend(contrasts, votes, votes.member == code, link, known, known.weights, strength)
-            members[name] = replace(known, weights=blend, errors=np.empty(0))
+            pull = _PULL if strength is None else strength
+            mine = votes.member == code
+            members[name] = _blended(known, blend, contrasts[mine], votes.select(mine), link, pull)
         return Parts(parts.shared, members)
+
+    def spread(self, parts: Parts, part: Part) -> np.ndarray | None:
+        """Of the blends known, for people who are not."""
+        if part is not parts.shared or len(parts.members) < 2:
+            return None
+        return np.cov(np.stack([one.weights for one in parts.members.values()]).T)
 
     def _learn(self, votes: Votes, head: Head, link: Link, seed: int) -> Hidden:
         """What the head learns, and the prototypes [p, k]."""
@@ -83,6 +98,20 @@ class Prototypes(OfAnnotators):
 
 
 _ROUNDS = 200
+_PULL = 2.0
+"""Votes that the center of blends counts as."""
+
+
+def _blended(part: Part, blend: np.ndarray, contrasts: np.ndarray, votes: Votes, link: Link, pull: float) -> Part:
+    """A person's part, with the covariance of its blend: the inverse Hessian along changes that keep the sum 1."""
+    margin = votes.beyond_lead(contrasts @ blend)
+    curvature = link.information(margin, votes.tie, part.theta)[:, 0, 0] * votes.weight
+    hessian = weighted_gram(contrasts, np.maximum(curvature, 0)) + np.diag(pull / np.maximum(blend, 1e-6))
+    along = null_space(np.ones((1, len(blend))))
+    covariance = along @ inverse(along.T @ hessian @ along) @ along.T
+    return replace(
+        part, weights=blend, covariance=covariance, errors=np.empty(0), n=len(votes), n_effective=votes.n_effective
+    )
 
 
 def _blend(
@@ -100,7 +129,7 @@ def _blend(
     """
     own = votes.select(mine)
     rows, tie, weight = contrasts[mine], own.tie, own.weight
-    pull = 2.0 if strength is None else strength
+    pull = _PULL if strength is None else strength
     center = np.maximum(center, 1e-6)
 
     def cost(blend: np.ndarray) -> tuple[float, np.ndarray]:

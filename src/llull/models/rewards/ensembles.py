@@ -20,7 +20,13 @@ from llull.models.votes import Sides
 _SPREAD = 1e-9
 
 
-def utilities_of(models: Sequence[PreferenceModel], options: Options, centered: bool = True) -> np.ndarray:
+def utilities_of(
+    models: Sequence[PreferenceModel],
+    options: Options,
+    centered: bool = True,
+    group: str | None = None,
+    annotator: str | None = None,
+) -> np.ndarray:
     """Utilities of the same options by several fitted models: float64 [models, m].
 
     Args:
@@ -28,8 +34,10 @@ def utilities_of(models: Sequence[PreferenceModel], options: Options, centered: 
         options: such as ``pairs.options``.
         centered: whether each model's mean in each context is taken away. No comparison fixes it, so without this,
             models that agree on every pair would seem to differ, and the worst of them would always be the same one.
+        group: of a population of groups.
+        annotator: of a population of annotators.
     """
-    found = np.stack([model.utility(options) for model in models])
+    found = np.stack([model.utility(options, group, annotator) for model in models])
     if not centered:
         return found
     context = options.context
