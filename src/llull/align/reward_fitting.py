@@ -142,7 +142,7 @@ def fit_reward_model(
     reward = SavedReward(rewarding, start.tokenizer, start.name, dict(template or {}))
     shape = Template(start.tokenizer, **reward.template)
 
-    learned, measured = _parts(preferences, held_out, settings.seed)
+    learned, measured = parts_of(preferences, held_out, settings.seed)
     if rating is not None:
         learned = learned.paired_by(rating, seed=settings.seed)
         measured = None if measured is None else measured.paired_by(rating, seed=settings.seed)
@@ -153,7 +153,7 @@ def fit_reward_model(
     notes = (*data.notes, *(f"held out: {note}" for note in (tested.notes if tested else ())))
     for note in notes:
         console.print(note, style="yellow")
-    settings = _with_rate(settings, rewarding)
+    settings = with_rate(settings, rewarding)
     budget = settings.token_budget or 2048
     console.print(estimate_memory(rewarding, budget, checkpointing=settings.gradient_checkpointing).line())
     trainer = Trainer(
@@ -181,16 +181,18 @@ def fit_reward_model(
     return replace(fitted, evaluation=evaluate(fitted, measured, by=by, train=learned, name=name))
 
 
-def _with_rate(settings: Training, model: RewardModel) -> Training:
+def with_rate(settings: Training, model: RewardModel) -> Training:
+    """The settings with a rate: the one they name, or one that suits the model's size."""
     if settings.learning_rate is not None:
         return settings
     sizes = [sum(p.numel() for p in model.parameters() if every or p.requires_grad) for every in (True, False)]
     return replace(settings, learning_rate=min(_STEEPER * suggested_rate(*sizes), 1e-3))
 
 
-def _parts(
+def parts_of(
     preferences: Preferences, held_out: float | Preferences, seed: int
 ) -> tuple[Preferences, Preferences | None]:
+    """What to learn from and what to measure on, cut by context where a share is given; None for nothing held out."""
     if isinstance(held_out, Preferences):
         return preferences, held_out
     if not 0 <= held_out < 1:

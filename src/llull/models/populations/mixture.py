@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import softmax
@@ -12,7 +13,7 @@ from llull.models.fitting.mixing import Mixing, log_router
 from llull.models.fitting.part import Part, Parts, contrasts_of, fit_part
 from llull.models.heads.head import Head
 from llull.models.links.link import Link
-from llull.models.populations.population import Membership, OfAnnotators, Voice, check_told
+from llull.models.populations.population import Membership, OfAnnotators, Voice, WeightsAre, check_told
 from llull.models.votes import Votes
 
 TASTE = "taste"
@@ -36,6 +37,8 @@ class Mixture(OfAnnotators):
         most: tastes that are tried at most.
         restarts: so many starts, on a part of the votes, of which the most likely is kept.
     """
+
+    weights_are: ClassVar[WeightsAre] = "tastes"
 
     tastes: int | None = 2
     routed: bool = False
