@@ -69,6 +69,7 @@ def votes_of(data: Data, which: np.ndarray):
 
 def ours(name: str, data: Data) -> tuple[float, float, float]:
     from llull.models import Linear, Logistic, Mixture, Prototypes, Shared, SkewEmbedding, VariationalUsers
+    from llull.models.fitting.threads import calm_threads
     from llull.models.populations.population import Membership
 
     made = {
@@ -81,7 +82,8 @@ def ours(name: str, data: Data) -> tuple[float, float, float]:
     head, population = made[name]
     fit, held = (votes_of(data, np.flatnonzero(m)) for m in (~data.held_out, data.held_out))
     started = time.perf_counter()
-    parts = population.fit(fit, head, Logistic(), None, 0, tuple(f"f{j}" for j in range(FEATURES)))
+    with calm_threads():
+        parts = population.fit(fit, head, Logistic(), None, 0, tuple(f"f{j}" for j in range(FEATURES)))
     seconds = time.perf_counter() - started
     started = time.perf_counter()
     codes = held.member if population.member_noun == "annotator" else np.full(len(held), -1)

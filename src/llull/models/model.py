@@ -18,6 +18,7 @@ from llull.models.coefficients import Coefficient, coefficient_table
 from llull.models.criteria import CriteriaAs, CriteriaRead, known_criteria
 from llull.models.fitting.part import Part, Parts
 from llull.models.fitting.separation import Separation
+from llull.models.fitting.threads import calm_threads
 from llull.models.fitting.uncertainty import Doubt, Draw, Spoken, draws_of, margin_variance, quadratic
 from llull.models.heads import Head, Linear
 from llull.models.links import Link, Logistic
@@ -101,6 +102,7 @@ class PreferenceModel:
     descriptions_: tuple[str, ...]
     probe_: saving.Probe
 
+    @calm_threads()
     def fit(self, preferences: Preferences | Pairs) -> PreferenceModel:
         """Fit to these judgments, to the optimum; returns the model itself.
 
@@ -272,6 +274,7 @@ class PreferenceModel:
         margin = self.margin(pairs)
         return float(np.average((np.sign(margin) + 1) / 2, weights=pairs.weight))
 
+    @calm_threads()
     def adapt(self, judgments: Preferences | Pairs, strength: float | None = None) -> PreferenceModel:
         """A new model that also knows the annotators or groups of a few judgments; this one stays as it is.
 

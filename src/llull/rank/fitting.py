@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array
 
 from llull.errors import InputError
+from llull.models.fitting.threads import calm_threads
 from llull.models.fitting.weights import NotConverged
 from llull.models.links import Logistic
 from llull.models.links.link import Link
@@ -19,6 +20,7 @@ from llull.rank.tally import Tally, tally
 from llull.rank.uncertainty import Kind, covariance, meat_of
 
 
+@calm_threads()
 def fit(
     ballots: Ballots,
     link: Link | None = None,
