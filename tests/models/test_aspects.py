@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from scipy.stats import spearmanr
 from tastes import TableWithContexts
 
+from llull.cli import main
+from llull.encoders import Concat
 from llull.errors import InputError
-from llull.judgments import Judgment, Preferences, named_option, prompt
+from llull.judgments import Judgment, Preferences, named_option, prompt, text_option
 from llull.judgments.record import Rating
 from llull.models import Gated, Learning, PreferenceModel, load_model
 from llull.models.aspects import AspectScores
@@ -104,6 +107,48 @@ def test_regressions_are_those_of_scikit_learn() -> None:
     peer = linear.RidgeCV(_STRENGTHS).fit(rows, value)
     np.testing.assert_allclose(weights, peer.coef_, rtol=1e-6, atol=1e-9)
     assert offset == pytest.approx(peer.intercept_)
+
+
+def test_aspects_are_learned_where_a_model_is_fitted(tmp_path: Path) -> None:
+    """Held-out ratings are answers too: each fold learns its aspects from its own judgments."""
+    world = World(0)
+    ratings = world.ratings()
+    both = Preferences.concat([ratings, world.pairs(range(200))])
+    encoder = AspectScores(world.encoder)
+    assert encoder.reads_answers
+    assert Concat([encoder, world.encoder]).reads_answers
+    model = PreferenceModel(encoder).fit(both)
+    assert not model.encoder_.reads_answers
+    known = AspectScores.learn(ratings, world.encoder)
+    held = world.pairs(range(200, 400))
+    np.testing.assert_allclose(model.encoder_.encode(held.options()), known.encode(held.options()), atol=1e-5)
+    assert known.fit(both.options()) is known
+    again = load_model(model.save(tmp_path))
+    np.testing.assert_allclose(again.prob(held), model.prob(held), atol=1e-9)
+    with pytest.raises(InputError, match="have not learned"):
+        encoder.encode(held.options())
+
+
+def test_the_command_line_fits_aspects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ratings of length, and preferences for what is short: the model is explained by the aspects."""
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(80):
+        texts = [" ".join(rng.choice(["one", "two", "three"], rng.integers(3, 40))) for _ in range(2)]
+        ratings = [Rating(k, "long", float(len(text))) for k, text in enumerate(texts)]
+        ratings += [Rating(k, "odd", float(rng.random())) for k in range(2)]
+        ranking = [[0], [1]] if len(texts[0]) < len(texts[1]) else [[1], [0]]
+        options = [text_option(text) for text in texts]
+        made.append(Judgment(options, prompt(f"question {number}"), ranking=ranking, ratings=ratings))
+    Preferences.from_judgments(made).save(tmp_path / "judgments.parquet")
+    words = ["fit", str(tmp_path / "judgments.parquet"), "--model.features", "AspectScores"]
+    words += ["--model.features.base", "TextStatistics", "--learning", "false", "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    capsys.readouterr()
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    found = {one["feature"]: one["coefficient"] for one in metrics["coefficients"]}
+    assert set(found) == {"long", "odd"}
+    assert found["long"] < -abs(found["odd"])
 
 
 def test_what_is_not_rated_is_refused() -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from llull.encoders import Encoder
 from llull.errors import InputError
 from llull.models.criteria import CriteriaAs
+from llull.models.fitting.learning import Learning
 from llull.models.heads import (
     MLP,
+    Attention,
     Bilinear,
     Distances,
     Experts,
@@ -17,6 +19,7 @@ from llull.models.heads import (
     Head,
     Linear,
     Masked,
+    Orchestrated,
     PrincipalDirections,
     SkewEmbedding,
 )
@@ -32,6 +35,7 @@ from llull.models.links import (
 )
 from llull.models.model import PreferenceModel
 from llull.models.populations import (
+    Collaborative,
     Hierarchical,
     LowRank,
     Mixture,
@@ -82,6 +86,10 @@ class NamedModel:
         """Head, link and population."""
         population = self.population("group")
         return " x ".join(type(part).__name__ for part in (self.head(), self.link(), population))
+
+
+def _small_network() -> Head:
+    return MLP((32,), Learning(learning_rate=1e-2, patience=20, restarts=3))
 
 
 def _by_group(key: str | None) -> Population:
@@ -175,10 +183,41 @@ CATALOG: dict[str, NamedModel] = {
         NamedModel(
             "gated",
             "the question weighs named scores, such as ratings of aspects",
-            "ArmoRM (Wang et al.) 2024; PrefPalette 2025; Orchestrator",
+            "ArmoRM (Wang et al.) 2024",
             "contexts; features that are scores",
             "test_heads_proof.py",
             head=Gated,
+        ),
+        NamedModel(
+            "attention",
+            "the question and the answer say which of some named scores counts",
+            "PrefPalette (Li et al.) 2025",
+            "contexts; features that are scores",
+            "test_gated_attributes.py",
+            head=Attention,
+        ),
+        NamedModel(
+            "orchestrator",
+            "the question weighs several rewards by how high each is for what was preferred",
+            "preference orchestrator (PRO) 2025",
+            "contexts; features that are rewards",
+            "test_compositional.py",
+            head=Orchestrated,
+        ),
+        NamedModel(
+            "compositional",
+            "one taste for everyone, as weights of named scores",
+            "CPM (Go et al.) 2024",
+            "features that are scores",
+            "test_compositional.py",
+        ),
+        NamedModel(
+            "domain",
+            "a small network of scores that an expert names",
+            "domain features (Nath et al.) 2024",
+            "features that are scores",
+            "test_compositional.py",
+            head=_small_network,
         ),
         NamedModel(
             "cyclic",
@@ -279,6 +318,14 @@ CATALOG: dict[str, NamedModel] = {
             "hundreds of annotators with several judgments each",
             "test_users_proof.py",
             population=lambda key: VariationalUsers(),
+        ),
+        NamedModel(
+            "collaborative",
+            "people are known by who else chose and rejected the same options",
+            "CoPL 2025",
+            "annotators who judge the same options",
+            "test_graph_users.py",
+            population=lambda key: Collaborative(),
         ),
         NamedModel(
             "mixture",
