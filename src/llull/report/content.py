@@ -9,6 +9,7 @@ from typing import Protocol
 from llull.evaluate import Comparison, Evaluation, LearningCurve, compared
 from llull.judgments.describing import Description
 from llull.judgments.reading import Reading
+from llull.report.people_content import PeopleFound
 
 
 class Effect(Protocol):
@@ -102,6 +103,8 @@ class Report:
     problems: Sequence[Found] | None = None
     """None if nobody looked for any."""
     reproduction: Reproduction | None = None
+    people: PeopleFound | None = None
+    """Communities and what else the main model tells of people."""
 
     @property
     def main(self) -> Evaluation:

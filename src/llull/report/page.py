@@ -7,16 +7,21 @@ from pathlib import Path
 from llull.report.content import Report
 from llull.report.markup import Markup
 from llull.report.sections import (
+    adaptation,
     calibration,
+    communities,
     data,
+    disagreement,
     drivers,
     examples,
     headline,
     judges,
     learning,
+    people_map,
     problems,
     quality,
     reproduction,
+    structure,
 )
 from llull.report.shell import page, write_page
 
@@ -24,6 +29,11 @@ _SECTIONS = (
     ("quality", "How good, and for whom", quality.section),
     ("calibration", "How sure, and rightly so?", calibration.section),
     ("drivers", "What drives preferences", drivers.section),
+    ("communities", "Who wants what", communities.section),
+    ("map", "A map of the people", people_map.section),
+    ("new-people", "How fast new people are learned", adaptation.section),
+    ("disagreement", "Where people disagree, and why", disagreement.section),
+    ("cycles", "Do preferences run in circles?", structure.section),
     ("examples", "Right, wrong and uncertain", examples.section),
     ("learning", "Would more data help?", learning.section),
     ("data", "The data", data.section),

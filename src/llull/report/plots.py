@@ -79,7 +79,7 @@ def dot_plot(
         "line", x1=across(reference, low, high), x2=across(reference, low, high), y1="0", y2=y, class_="reference"
     )
     plot = element("svg", *grid, base, *drawn, role="img", aria_label=described, width="100%", height=y + 26)
-    return figure(plot, f"{axis}. The dashed line is {reference_name}.", _legend(series), class_="plot rows")
+    return figure(plot, f"{axis}. The dashed line is {reference_name}.", legend(series), class_="plot rows")
 
 
 def reliability_plot(curve: Sequence[ReliabilityBin], described: str) -> Markup:
@@ -161,11 +161,12 @@ def learning_plot(curve: LearningCurve, described: str) -> Markup:
     return figure(plot, caption, None, class_="plot wide")
 
 
-def _legend(series: Sequence[str]) -> Markup | None:
+def legend(series: Sequence[str]) -> Markup | None:
+    """The names of series beside their shapes; None for fewer than two."""
     if len(series) < 2:
         return None
     items = [
-        element("li", element("svg", _shape("9", "9", index), width="18", height="18", aria_hidden="true"), name)
+        element("li", element("svg", shape("9", "9", index), width="18", height="18", aria_hidden="true"), name)
         for index, name in enumerate(series)
     ]
     return element("ul", *items, class_="legend")
@@ -178,15 +179,25 @@ def _interval(mark: Mark, y: float, low: float, high: float) -> Markup:
         line = element("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_=f"interval s{mark.series % 4}")
     if not math.isfinite(mark.value):
         return joined(line)
-    return joined(line, _shape(across(mark.value, low, high), f"{y:g}", mark.series))
+    return joined(line, shape(across(mark.value, low, high), f"{y:g}", mark.series))
 
 
-def _shape(x: str, y: str, series: int) -> Markup:
-    """A filled circle, an open circle, a filled square or an open square."""
-    kind = f"dot s{series % 4}" + (" open" if series % 2 else "")
+def shape(x: str, y: str, series: int, size: float = 5.0, kind: str = "") -> Markup:
+    """A filled circle, an open circle, a filled square or an open square, by the number of its series.
+
+    Args:
+        x: its place from the left.
+        y: its place from the top.
+        series: from 0; shapes repeat after the fourth.
+        size: the radius of circles and half the side of squares, in pixels.
+        kind: a further class for the style sheet.
+    """
+    kind = f"dot s{series % 4}" + (" open" if series % 2 else "") + (f" {kind}" if kind else "")
     if series % 4 < 2:
-        return element("circle", cx=x, cy=y, r="5", class_=kind)
-    return element("svg", element("rect", x="-5", y="-5", width="10", height="10", class_=kind), x=x, y=y, class_="at")
+        return element("circle", cx=x, cy=y, r=f"{size:g}", class_=kind)
+    side = f"{2 * size:g}"
+    square = element("rect", x=f"{-size:g}", y=f"{-size:g}", width=side, height=side, class_=kind)
+    return element("svg", square, x=x, y=y, class_="at")
 
 
 def _segment(before: ReliabilityBin, after: ReliabilityBin, low: float) -> Markup:

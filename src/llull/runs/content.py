@@ -22,6 +22,7 @@ from llull.judgments.diagnosing import Problem
 from llull.judgments.record import content_hash
 from llull.models import Coefficient
 from llull.report import Report, Reproduction
+from llull.report.people_content import PeopleFound
 from llull.runs.folder import BLOCKS, ENVIRONMENT, METRICS, PREDICTIONS, RunFolder, fingerprint
 
 EXPLAINED_BY = "a linear model on text statistics alone"
@@ -64,6 +65,7 @@ def metrics(
     explained_by: str,
     description: Description,
     problems: Sequence[Problem],
+    people: PeopleFound | None = None,
 ) -> dict[str, Any]:
     """Everything measured, as JSON values."""
     return {
@@ -74,6 +76,7 @@ def metrics(
         "explained_by": explained_by,
         "description": description.to_dict(),
         "problems": [problem.to_dict() for problem in problems],
+        "people": people.to_dict() if people else None,
     }
 
 
@@ -107,6 +110,7 @@ def load_report(folder: RunFolder) -> Report:
         learning=LearningCurve.from_dict(found["learning_curve"]) if found["learning_curve"] else None,
         problems=preferences.problems(),
         reproduction=reproduction(folder),
+        people=PeopleFound.from_dict(found["people"]) if found.get("people") else None,
     )
 
 

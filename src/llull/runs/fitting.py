@@ -18,14 +18,13 @@ from llull.models.links import Link
 from llull.models.populations import Population
 from llull.report import Report, write_report
 from llull.runs import rewarding
+from llull.runs.communities import adaptation_found, people_found, with_adaptation
 from llull.runs.content import EXPLAINED_BY, metrics, reproduction, save_measured, title
 from llull.runs.data import print_reading
 from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
 from llull.runs.rewarding import LearnedFeatures
-
-_NEAR_COPIES = ("words (log)", "sentences (log)")
-"""Statistics that follow almost exactly from length and mean lengths: beside these, two large coefficients cancel."""
+from llull.runs.wants import NEAR_COPIES
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def fit(
     Args:
         data: files, folders, patterns or hub names, as for `llull read`.
         model: the parts of the model.
-        features: instead of a model of frozen features, a language model that is trained end to end into a reward
-            model; one of the folds is held out to measure it.
+        features: instead of frozen features, a language model that is trained end to end, into a reward model or, with
+            a head, a link or a population in --model, under these; one of the folds is held out to measure it.
         groups: a group of the annotators, a column or a tag. A model for each of its values is fitted beside one for
             all, and everything is measured for each.
         by: further groups, columns or tags to measure by.
@@ -100,10 +99,14 @@ def fit(
     if preferences.reading is not None:
         preferences.reading.write_rejects(folder.path / REJECTS)
     if features is not None:
-        if model != ModelOptions():
-            raise InputError("--features trains a language model end to end, and --model frozen features: give one")
+        if model.features is not None:
+            raise InputError("--features trains a language model, and --model.features names frozen features: give one")
         keys = [*([groups] if groups else []), *(by or [])]
-        return rewarding.run(preferences, features, folder, by=keys, rating=rating, folds=folds, seed=seed)
+        if model == ModelOptions():
+            return rewarding.run(preferences, features, folder, by=keys, rating=rating, folds=folds, seed=seed)
+        return rewarding.run_composed(
+            preferences, model, features, folder, by=keys, rating=rating, folds=folds, seed=seed
+        )
     return run(
         preferences, model, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
     )
@@ -163,9 +166,13 @@ def run(
         final.fit(judged)
         final.save(folder.path / MODEL)
         coefficients, explained_by = explain(final, judged, population, seed)
+        people = people_found(final, judged, seed)
+    if learning:
+        with console.status("telling the model of new people"):
+            people = with_adaptation(people, adaptation_found(final, judged, evaluations[0].model, seed))
     comparison = compared(evaluations)
     save_measured(folder, judged, evaluations)
-    folder.write_json(METRICS, metrics(comparison, curve, coefficients, explained_by, description, problems))
+    folder.write_json(METRICS, metrics(comparison, curve, coefficients, explained_by, description, problems, people))
     report = Report(
         title=title(folder),
         evaluations=evaluations,
@@ -176,6 +183,7 @@ def run(
         learning=curve,
         problems=problems,
         reproduction=reproduction(folder),
+        people=people,
     )
     path = write_report(folder.path / REPORT, report)
     console.print(f"wrote {path}, {folder.path / METRICS} and the model in {folder.path / MODEL}")
@@ -193,7 +201,7 @@ def explain(
     if model.features.reads_answers and model.head.names(model.names_):
         return model.coefficients(), ""
     if preferences.pairs().options.have_text:
-        named = PreferenceModel(TextStatistics(_NEAR_COPIES), population=population, seed=seed)
+        named = PreferenceModel(TextStatistics(NEAR_COPIES), population=population, seed=seed)
         return named.fit(preferences).coefficients(), EXPLAINED_BY
     return (model.coefficients(), "") if model.head.names(model.names_) else ([], "")
 
