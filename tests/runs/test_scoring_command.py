@@ -173,7 +173,7 @@ def test_hidden_states_are_features_of_any_preference_model(stories: str, tmp_pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["fit", "{votes}", "--features.lm", "{stories}", "--model.l2", "1"], "give one"),
+        (["fit", "{votes}", "--features.lm", "{stories}", "--model.features", "OneHot"], "give one"),
         (["score", "{run}", "{votes}", "--reference", "{stories}"], "is a reward model"),
         (["score", "{stories}", "{votes}", "--reference", "{run}"], "a reference is a language model"),
         (["score", "nowhere/at/all", "{votes}"], "nowhere/at/all"),

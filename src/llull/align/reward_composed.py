@@ -148,7 +148,7 @@ def fit_composed(
     if frozen.parts_.shared is None and frozen.population.weights_are == "own":
         # What its members learned below their weights may differ, so they begin where all together do.
         begin = PreferenceModel(frozen.features, head, link, l2=l2, seed=settings.seed).fit(learned)
-    objective = PeopleReward(above, begin, votes)
+    objective = PeopleReward(above, begin.parts_, begin.scaling_, votes)
     data = prepare(learned, objective, Template(start.tokenizer), group=frozen.population.group_key, limits=limits)
     kept = torch.from_numpy(used)
     units = data.units[MAIN].select(kept)

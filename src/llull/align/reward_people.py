@@ -13,7 +13,6 @@ from llull.models.fitting.part import Part as FittedPart
 from llull.models.fitting.part import Parts, projected
 from llull.models.heads import Head
 from llull.models.links import Link
-from llull.models.model import PreferenceModel
 from llull.models.populations import Population
 from llull.models.votes import Scaling, Sides, Votes
 from llull.objectives import Batch, Objective
@@ -69,12 +68,13 @@ class PeopleReward(Objective):
 
     Args:
         above: head, link and population.
-        model: such a composition, fitted to the votes on the states before the first update: where the search begins.
+        parts: such a composition, fitted to the votes on the states before the first update: where the search begins.
+        scaling: of the states in that fit.
         votes: all votes, in the order of the units' numbers.
     """
 
-    def __init__(self, above: Above, model: PreferenceModel, votes: Votes) -> None:
-        structure = PeopleStructure(above, model.parts_, model.scaling_, votes)
+    def __init__(self, above: Above, parts: Parts, scaling: Scaling, votes: Votes) -> None:
+        structure = PeopleStructure(above, parts, scaling, votes)
         super().__init__(Reward(), structure, Logistic())
         self.people = structure
 
@@ -179,7 +179,7 @@ class PeopleStructure(Structure):
         at = units.index.cpu().numpy()
         # Autocast would leave margins two digits.
         with torch.autocast(states.device.type, enabled=False):
-            found = self.losses(states[units.chosen].float(), states[units.rejected].float(), at)
+            found = self.losses(states[units.chosen], states[units.rejected], at)
         return found
 
     def losses(self, chosen: Tensor, rejected: Tensor, at: np.ndarray) -> Outcome:
@@ -190,7 +190,7 @@ class PeopleStructure(Structure):
             rejected: of the other.
             at: the votes' numbers among all.
         """
-        sides = Sides(self._standard(chosen), self._standard(rejected), self._contexts(at, chosen))  # type: ignore[arg-type]  # heads take tensors too
+        sides = Sides(self._standard(chosen), self._standard(rejected), self._contexts(at))  # type: ignore[arg-type]  # heads take tensors too
         contrasts: Any = projected(self.above.head, self.hidden, sides)
         if self.is_tastes:
             return self._by_tastes(contrasts, at)
@@ -221,7 +221,7 @@ class PeopleStructure(Structure):
         weight = losses.new_tensor(self.votes.weight[at])
         spread = self.penalty() / self.total
         if "router" in self.learned:
-            about = self._contexts(at, contrasts)
+            about = self._contexts(at)
             assert about is not None
             router = self.value("router")
             shares = (about @ router[:-1] + router[-1]).log_softmax(1)
@@ -267,12 +267,12 @@ class PeopleStructure(Structure):
         return _LinkLoss.apply(beyond, self.value("theta"), self.above.link, self.votes.tie[at])  # type: ignore[return-value]  # torch does not say
 
     def _standard(self, states: Tensor) -> Tensor:
-        return (states - self.center) / self.scale
+        return (states.to(self.center) - self.center) / self.scale
 
-    def _contexts(self, at: np.ndarray, like: Tensor) -> Tensor | None:
+    def _contexts(self, at: np.ndarray) -> Tensor | None:
         if self.votes.about is None or self.votes.place is None:
             return None
-        return like.new_tensor(self.votes.about[self.votes.place[at]])
+        return self.center.new_tensor(self.votes.about[self.votes.place[at]])
 
 
 class _LinkLoss(torch.autograd.Function):

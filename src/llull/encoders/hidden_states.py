@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llull.language.model import LanguageModel
     from llull.language.packing import Packed
     from llull.language.templates import Template
-    from llull.language.tokens import Cut
+    from llull.language.tokens import Cut, Encoded
     from llull.language.trees import PrefixTree
 
 Pooling = Literal["last", "mean"]
@@ -120,6 +120,33 @@ class HiddenStates(Encoder):
         return encoded
 
     @property
+    def encodes_contexts(self) -> bool:
+        """Yes."""
+        return True
+
+    def encode_contexts(self, options: Options, progress: bool = True) -> np.ndarray:
+        """float32 [number of contexts, d]: the states at the contexts' ends, before any option; never cached.
+
+        NaN for a context of a single token, and where all its options were left out as too long.
+        """
+        from llull.language.packing import pack
+        from llull.language.trees import PrefixTree
+
+        found = np.full((len(np.unique(options.context)), self._width), np.nan, np.float32)
+        if not len(options):
+            return found
+        made = self._encoded(options)
+        place = np.full(len(found), -1)
+        place[options.context[made.kept]] = made.prompt[made.kept]
+        longer = [at for at in np.unique(place[place >= 0]).tolist() if len(made.prompts[at]) > 1]
+        ends = [(made.prompts[at][:-1], [made.prompts[at][-1:]]) for at in longer]
+        trees = [PrefixTree.of_options(*end, numbers=[at]) for at, end in zip(longer, ends, strict=True)]
+        for row in pack(trees, _BUDGET, layout=self._language.layout) if trees else []:
+            for prompt, vector in self._row(row):
+                found[place == prompt] = vector
+        return found
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Numbered: no one feature means anything by itself."""
         return tuple(f"hidden {number}" for number in range(self._width))
@@ -202,19 +229,23 @@ class HiddenStates(Encoder):
     def _width(self) -> int:
         return int(self._language.anatomy.text_config.hidden_size)
 
-    def _trees(self, options: Options) -> list[PrefixTree]:
+    def _encoded(self, options: Options) -> Encoded:
         from llull.language.tokens import encode
-        from llull.language.trees import PrefixTree
 
-        if not len(options):
-            return []
-        made = encode(
+        return encode(
             options,
             self._template,
             max_tokens=self.max_tokens,
             max_prompt_tokens=self._prompt_limit,
             cut=self.cut,
         )
+
+    def _trees(self, options: Options) -> list[PrefixTree]:
+        from llull.language.trees import PrefixTree
+
+        if not len(options):
+            return []
+        made = self._encoded(options)
         # Options that are encoded again are not counted again.
         self._cuts[blake2b("\n".join(options.ids).encode(), digest_size=16).digest()] = made.cut
         members: dict[int, list[int]] = {}
