@@ -4,7 +4,8 @@ from llull.models.heads.attention import Attention
 from llull.models.heads.bilinear import Bilinear
 from llull.models.heads.directions import PrincipalDirections
 from llull.models.heads.distances import Distances
-from llull.models.heads.gated import Experts, Gated
+from llull.models.heads.experts import Experts
+from llull.models.heads.gated import Gated
 from llull.models.heads.head import Head
 from llull.models.heads.linear import Linear
 from llull.models.heads.masked import Masked
