@@ -23,7 +23,7 @@ from llull.runs.content import EXPLAINED_BY, metrics, reproduction, save_measure
 from llull.runs.data import print_reading
 from llull.runs.folder import METRICS, MODEL, REJECTS, REPORT, RunFolder
 from llull.runs.printing import problems_table
-from llull.runs.rewarding import LearnedFeatures
+from llull.runs.rewarding import Composition, LearnedFeatures
 from llull.runs.wants import NEAR_COPIES
 
 
@@ -104,8 +104,9 @@ def fit(
         keys = [*([groups] if groups else []), *(by or [])]
         if model == ModelOptions():
             return rewarding.run(preferences, features, folder, by=keys, rating=rating, folds=folds, seed=seed)
+        parts = Composition(model.head, model.link, model.population, model.l2)
         return rewarding.run_composed(
-            preferences, model, features, folder, by=keys, rating=rating, folds=folds, seed=seed
+            preferences, parts, features, folder, by=keys, rating=rating, folds=folds, seed=seed
         )
     return run(
         preferences, model, folder, groups=groups, by=by, rating=rating, folds=folds, learning=learning, seed=seed
@@ -201,7 +202,9 @@ def explain(
     if model.features.reads_answers and model.head.names(model.names_):
         return model.coefficients(), ""
     if preferences.pairs().options.have_text:
-        named = PreferenceModel(TextStatistics(NEAR_COPIES), population=population, seed=seed)
+        # Text statistics say nothing of contexts, so a population that reads these is explained as one of all.
+        whose = None if population is not None and population.reads_context else population
+        named = PreferenceModel(TextStatistics(NEAR_COPIES), population=whose, seed=seed)
         return named.fit(preferences).coefficients(), EXPLAINED_BY
     return (model.coefficients(), "") if model.head.names(model.names_) else ([], "")
 
