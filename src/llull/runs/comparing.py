@@ -20,8 +20,11 @@ from llull.evaluate.adaptation import COUNTS, Adaptation, adaptation, new_people
 from llull.evaluate.comparison import paired_differences
 from llull.evaluate.intervals import Estimate, mean_interval
 from llull.evaluate.metrics import METRICS as MEASURES
+from llull.evaluate.structure import Structure
+from llull.evaluate.structure import structure as structure_of
 from llull.judgments import Preferences
 from llull.models.catalog import CATALOG, named
+from llull.runs.comparing_page import write_page
 from llull.runs.data import print_reading
 from llull.runs.fitting import default_features
 from llull.runs.folder import METRICS, RunFolder
@@ -37,6 +40,8 @@ class Compared:
     """By model: to fit and predict all folds, or all counts."""
     recommended: str
     reason: str
+    structure: Structure | None = None
+    """Whether people differ, are noisy, or go round in circles; None if it was not asked."""
 
 
 def compare(
@@ -48,6 +53,7 @@ def compare(
     rating: str | None = None,
     folds: int = 5,
     annotators: int | None = None,
+    structure: bool = True,
     out: str = "runs/compare",
     seed: int = 0,
     format: str | None = None,
@@ -67,6 +73,8 @@ def compare(
             is, if not given.
         folds: of the cross-validation by context.
         annotators: only so many annotators, drawn at random.
+        structure: also say whether people differ beyond chance, how they disagree, and whether preferences go round in
+            circles, as far as that takes no fit; `llull structure` says more.
         out: folder of the run.
         seed: of all randomness.
         format: format of all the files, instead of finding it from their first rows.
@@ -78,7 +86,8 @@ def compare(
         raise InputError("comparing needs at least two models, with commas between their names")
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
-    judged = _ranked(_some(preferences, annotators, seed), rating, seed, console)
+    some = some_annotators(preferences, annotators, seed)
+    judged = ranked(some, rating, seed, console)
     grouped = any(model.name in ("per-group", "hierarchical") for model in chosen)
     key = groups or (_first_group(judged) if grouped else None)
     if key and not groups:
@@ -108,11 +117,17 @@ def compare(
         console.print(comparison_table(evaluations, seconds))
         best, reason = recommend(evaluations)
     console.print(f"[bold]take {best}[/bold]: {reason}")
-    found = Compared(tuple(evaluations), tuple(adaptations), seconds, best, reason)
+    tested = structure_of(judged, encoder, group=key, rated=some, full=False, seed=seed) if structure else None
+    if tested is not None:
+        for finding in tested.findings:
+            if not getattr(finding, "reason", ""):
+                console.print(finding.verdict)
+    found = Compared(tuple(evaluations), tuple(adaptations), seconds, best, reason, tested)
     folder = RunFolder(out)
     folder.begin(judged, seed, {"data": data, "models": models, "groups": key, "unseen": unseen, "rating": rating})
     folder.write_json(METRICS, summary(found))
-    console.print(f"wrote {Path(out) / METRICS}")
+    page = write_page(folder, evaluations, adaptations, people, seconds, best, reason, tested)
+    console.print(f"wrote {page} and {Path(out) / METRICS}")
     return found
 
 
@@ -212,10 +227,12 @@ def summary(found: Compared) -> dict[str, Any]:
         "seconds": found.seconds,
         "recommended": found.recommended,
         "reason": found.reason,
+        "structure": found.structure.to_dict() if found.structure else None,
     }
 
 
-def _ranked(preferences: Preferences, rating: str | None, seed: int, console: Console) -> Preferences:
+def ranked(preferences: Preferences, rating: str | None, seed: int, console: Console) -> Preferences:
+    """Judgments that put options in order: these, or pairs made from their ratings where they only rate."""
     if rating is None and not len(preferences.pairs()):
         aspects = preferences.ratings().aspects
         if len(aspects) == 1:
@@ -224,7 +241,8 @@ def _ranked(preferences: Preferences, rating: str | None, seed: int, console: Co
     return preferences.paired_by(rating, seed=seed) if rating else preferences
 
 
-def _some(preferences: Preferences, annotators: int | None, seed: int) -> Preferences:
+def some_annotators(preferences: Preferences, annotators: int | None, seed: int) -> Preferences:
+    """The judgments of so many annotators, drawn at random; all if no number is given."""
     if annotators is None:
         return preferences
     labels = preferences.labels("annotator")

@@ -56,7 +56,8 @@ def said(p: float) -> str:
 
 def span(found: Estimate, scale: float = 1.0, form: str = ".0f", unit: str = "%") -> str:
     """An estimate and its interval, such as "12% (8% to 16%)"."""
-    value = f"{scale * found.value:{form}}{unit}"
-    if not math.isfinite(found.low):
-        return value
-    return f"{value} ({scale * found.low:{form}}{unit} to {scale * found.high:{form}}{unit})"
+    value, low, high = (
+        f"{number:{form}}{unit}" if f"{number:{form}}".strip("-+0.") else f"{0.0:{form}}{unit}"
+        for number in (scale * found.value, scale * found.low, scale * found.high)
+    )
+    return f"{value} ({low} to {high})" if math.isfinite(found.low) else value
