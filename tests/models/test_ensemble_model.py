@@ -82,14 +82,15 @@ def test_members_differ_as_fits_to_fresh_samples_do(seed: int) -> None:
     crowd = crowd_of(seed, people=1, votes=400)
     votes, held = crowd.preferences(np.arange(300)), crowd.preferences(np.arange(300, 400))
     model = PreferenceModel(crowd.encoder, l2=0.1)
-    spread = Ensemble(model, 40, seed=seed).fit(votes).uncertainty(held)
+    spread = Ensemble(model, 40, by="contexts", seed=seed).fit(votes).uncertainty(held)
     assert np.median(spread / model.fit(votes).uncertainty(held)) == pytest.approx(1.0, abs=0.15)
 
 
 def test_an_ensemble_does_all_that_a_model_does(tmp_path: Path) -> None:
     crowd = crowd_of(0, votes=12)
     votes = crowd.preferences()
-    ensemble = Ensemble(PreferenceModel(crowd.encoder, population=PerAnnotator(2.0), l2=1.0), 3).fit(votes)
+    ensemble = Ensemble(PreferenceModel(crowd.encoder, population=PerAnnotator(2.0), l2=1.0), 3, "contexts")
+    ensemble.fit(votes)
     prob = ensemble.prob(votes)
     np.testing.assert_allclose(prob, np.mean([one.prob(votes) for one in ensemble.models_], axis=0))
     np.testing.assert_allclose(ensemble.uncertainty(votes), ensemble.margins(votes).std(axis=0, ddof=1))

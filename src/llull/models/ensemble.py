@@ -33,12 +33,12 @@ _COMBINED = {"mean": mean_of, "worst": worst_of, "penalized": penalized}
 class Ensemble:
     """Fits of one model that differ by what they saw or by chance, used as one model.
 
-    By ``contexts``, every context has a random weight of its own in each fit, drawn from an exponential distribution
-    with mean 1 (the Bayesian bootstrap, Rubin, 1981): members differ as fits to fresh samples would, by all that is
-    fitted, also below the last weights, and nobody's judgments are left out. By ``seeds``, members see the same and
-    differ in starts, order of batches and contexts held out (deep ensembles, Lakshminarayanan et al., 2017); what one
-    fit leaves undetermined then comes from its own Laplace approximation. A `PreferenceModel` with a linear head has
-    one optimum and needs no ensemble by seeds.
+    By ``seeds``, members see the same and differ in starts, order of batches and contexts held out, and so in what
+    strengths are chosen (deep ensembles, Lakshminarayanan et al., 2017); what one fit leaves undetermined comes from its
+    own Laplace approximation. By ``contexts``, every context has a random weight of its own in each fit, drawn from an
+    exponential distribution with mean 1 (the Bayesian bootstrap, Rubin, 1981), and members differ as fits to fresh
+    samples would. That says nothing of what a penalty takes away: where people's weights are drawn to others, it is
+    far too sure (see ``tests/models/test_uncertainty_coverage.py``), while it is right for one taste.
 
     Args:
         model: what to fit; it is left as it is.
@@ -47,7 +47,7 @@ class Ensemble:
         seed: of the weights of contexts, and of the members.
     """
 
-    def __init__(self, model: PreferenceModel, members: int = 8, by: By = "contexts", seed: int = 0) -> None:
+    def __init__(self, model: PreferenceModel, members: int = 8, by: By = "seeds", seed: int = 0) -> None:
         if members < 2:
             raise InputError(f"members={members}: an ensemble has at least 2")
         if by not in ("contexts", "seeds"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from llull.models.votes import Votes, held_out
 
 # Per vote of an average annotator: from hardly any deviation to deviations that the votes decide alone.
 SHRINKAGE_GRID = np.logspace(1.5, -2.5, 9)
+_FINE_GRID = np.logspace(1.5, -2.5, 17)
+Choice = Literal["prediction", "likelihood"]
 _LOOSE = 1e-6
 
 
@@ -29,20 +32,27 @@ class PerAnnotator(OfAnnotators):
     not named, get the shared weights.
 
     Args:
-        shrinkage: the precision of the deviations; infinite for none. None chooses it, infinity included, by the
-            loss on the contexts held out, after l2 has been chosen for shared weights alone.
+        shrinkage: the precision of the deviations; infinite for none. None chooses it, infinity included, after l2 has
+            been chosen for shared weights alone.
+        choose: by ``"prediction"``, the loss on the contexts held out, or by ``"likelihood"`` of all votes with weights
+            and deviations integrated out (Laplace), which estimates how far people differ and is what `uncertainty`
+            should be asked under: what predicts best is often a stronger pull, and then intervals are too narrow.
     """
 
     shrinkage: float | None = None
+    choose: Choice = "prediction"
 
     def __post_init__(self) -> None:
         if self.shrinkage is not None and not self.shrinkage > 0:
             raise InputError(f"shrinkage={self.shrinkage} is not above 0; for separate fits use PerGroup('annotator')")
+        if self.choose not in ("prediction", "likelihood"):
+            raise InputError(f"choose={self.choose!r} is no way to choose; it is prediction or likelihood")
 
     def fit(self, votes: Votes, head: Head, link: Link, l2: float | None, seed: int, names: tuple[str, ...]) -> Parts:
         """Fit shared weights and all deviations together; what the head learns below them is shared."""
         check_named(votes, "annotator", type(self).__name__)
-        return fit_members(votes, head, link, fit_part(votes, head, link, l2, seed, names), self.shrinkage, seed)
+        alone = fit_part(votes, head, link, l2, seed, names)
+        return fit_members(votes, head, link, alone, self.shrinkage, seed, self.choose)
 
 
 def check_named(votes: Votes, noun: str, population: str) -> None:
@@ -51,7 +61,15 @@ def check_named(votes: Votes, noun: str, population: str) -> None:
         raise InputError(f"no judgment says who its {noun} is, by which {population} tells weights apart")
 
 
-def fit_members(votes: Votes, head: Head, link: Link, shared: Part, shrinkage: float | None, seed: int) -> Parts:
+def fit_members(
+    votes: Votes,
+    head: Head,
+    link: Link,
+    shared: Part,
+    shrinkage: float | None,
+    seed: int,
+    choose: Choice = "prediction",
+) -> Parts:
     """Shared weights and a deviation for each member, fitted together.
 
     Args:
@@ -59,8 +77,9 @@ def fit_members(votes: Votes, head: Head, link: Link, shared: Part, shrinkage: f
         head: of the model.
         link: of the model.
         shared: fitted alone; where the fit begins, and what its contrasts are taken by.
-        shrinkage: the precision of deviations; None chooses it, infinity included, by the loss on contexts held out.
-        seed: of which are held out.
+        shrinkage: the precision of deviations; None chooses it, infinity included.
+        seed: of which contexts are held out.
+        choose: as in `PerAnnotator`.
     """
     contrasts = contrasts_of(head, shared.hidden, votes)
     present = np.unique(votes.member[votes.member >= 0])
@@ -68,7 +87,10 @@ def fit_members(votes: Votes, head: Head, link: Link, shared: Part, shrinkage: f
     known = replace(votes, member=dense, members=tuple(votes.members[code] for code in present))
     path: dict[float, float] = {}
     if shrinkage is None:
-        shrinkage, path = _choose_shrinkage(contrasts, known, link, shared, seed)
+        if choose == "likelihood":
+            shrinkage, path = _likeliest_shrinkage(contrasts, known, link, shared)
+        else:
+            shrinkage, path = _choose_shrinkage(contrasts, known, link, shared, seed)
     if np.isinf(shrinkage):
         return Parts(replace(shared, shrinkage=float("inf"), shrinkage_path=path))
     return _fit_deviations(contrasts, known, link, shared, shrinkage, path)
@@ -94,6 +116,24 @@ def _choose_shrinkage(
         tested = DeviationObjective(contrasts[out], judged, link, 0.0, 1.0, members)
         loss, _ = link.loss(tested.margins(x), tested.tie, tested.split(x)[1])
         path[shrinkage] = float(tested.weight @ loss / tested.weight.sum())
+    return min(path, key=lambda strength: path[strength]), path
+
+
+def _likeliest_shrinkage(
+    contrasts: np.ndarray, votes: Votes, link: Link, shared: Part
+) -> tuple[float, dict[float, float]]:
+    """The precision of the largest likelihood, and minus the log-likelihood per unit of weight of each one tried."""
+    members, total = len(votes.members), float(votes.weight.sum())
+    start = np.concatenate([shared.weights, shared.theta])
+    everyone = replace(votes, member=np.full(len(votes), -1))
+    alone = DeviationObjective(contrasts, everyone, link, shared.l2, 1.0, 0)
+    path = {float("inf"): -alone.log_evidence(start, alone.curvature(start)) / total}
+    x = np.concatenate([start, np.zeros(members * len(shared.weights))])
+    per_member = float(votes.weight[votes.member >= 0].sum()) / members
+    for shrinkage in (_FINE_GRID * per_member).tolist():
+        objective = DeviationObjective(contrasts, votes, link, shared.l2, shrinkage, members)
+        x = objective.fit(x, tolerance=_LOOSE).x
+        path[shrinkage] = -objective.log_evidence(x, objective.curvature(x)) / total
     return min(path, key=lambda strength: path[strength]), path
 
 

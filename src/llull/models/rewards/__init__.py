@@ -1,5 +1,6 @@
 """Rewards out of utilities: transforms, constraints and ensembles."""
 
+from llull.models.rewards.capabilities import capability_scores
 from llull.models.rewards.constraints import Constraints, proxy_points
 from llull.models.rewards.ensembles import (
     Strength,
@@ -21,6 +22,7 @@ __all__ = [
     "Constraints",
     "Strength",
     "average_weights",
+    "capability_scores",
     "chance_to_beat",
     "good_in_all",
     "log_sigmoid_centered",
