@@ -162,6 +162,8 @@ class Verdict:
     answer: str
     numbers: tuple[tuple[str, str], ...] = ()
     """(what, how much), already in words."""
+    examples: tuple[str, ...] = ()
+    """Sentences that show it."""
 
 
 @dataclass(frozen=True)

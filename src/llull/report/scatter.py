@@ -117,7 +117,7 @@ def scatter(
         x, y = place(label.x, label.y)
         right = part_of_range(label.x, low[0], high[0])
         side = "tick first" if right < 25 else "tick last" if right > 75 else "tick"
-        drawn.append(shape(x, y, label.series, 8.0, "mark"))
+        drawn.append(element("circle", cx=x, cy=y, r="8", class_=f"dot s{label.series % 4} mark"))
         drawn.append(element("text", label.text, x=x, y=y, dy="-14", class_=f"{side} halo strong"))
     plot = element("svg", *drawn, role="img", aria_label=described, width="100%", height="100%")
     named = element("p", element("span", f"↑ {up_name}"), element("span", f"→ {across_name}"), class_="axes")

@@ -79,9 +79,8 @@ figcaption { margin-top: 0.7rem; max-width: 40rem; }
 path.curve, line.curve { stroke-width: 2; stroke-linejoin: round; fill: none; } .curve.dashed { stroke-dasharray: 6 3; }
 .share { fill: var(--wash); }
 .frame { fill: none; stroke: var(--rule); stroke-width: 1; }
-.region { fill-opacity: 0.07; stroke-width: 1; stroke-opacity: 0.45; } .plot svg.cut { overflow: hidden; }
+.region { fill-opacity: 0.05; stroke-width: 1; stroke-opacity: 0.45; } .plot svg.cut { overflow: hidden; }
 .dot.faint { stroke-width: 1.5; fill-opacity: 0.55; } .dot.mark { stroke: var(--paper); stroke-width: 2.5; }
-.dot.mark.open { stroke: currentColor; }
 .plot.square.bare { margin-left: 0.4rem; width: min(28rem, calc(100% - 0.8rem)); }
 .axes { display: flex; flex-wrap: wrap; gap: 0 1.5rem; font-size: 0.8125rem; color: var(--quiet); margin: 0 0 0.4rem; }
 line.curve.thin { stroke-width: 1.75; opacity: 0.75; }

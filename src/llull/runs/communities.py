@@ -9,6 +9,7 @@ import numpy as np
 from llull.errors import InputError
 from llull.evaluate.adaptation import Adaptation, NewPeople, adaptation, new_people
 from llull.evaluate.metrics import accuracy_values
+from llull.evaluate.structure.transitivity import transitivity
 from llull.judgments import Preferences
 from llull.judgments.views import Pairs
 from llull.models import PreferenceModel
@@ -20,6 +21,7 @@ from llull.report.people_content import (
     PeopleFound,
     Range,
     ToldCount,
+    Verdict,
 )
 from llull.runs.people_map import map_of_members, map_of_tastes
 from llull.runs.questions import Told, disagreement, divisive, items_of, typical
@@ -41,6 +43,7 @@ def people_found(model: PreferenceModel, preferences: Preferences, seed: int = 0
     """
     pairs = model.pairs(preferences)
     pairs = pairs.select(model.link.keep(pairs) & (pairs.weight > 0))
+    cycles = cycles_found(pairs, seed)
     if has_tastes(model):
         if model.population.group_key is not None:
             names = np.array([name in model.parts_.members for name in pairs.groups] + [False])
@@ -50,11 +53,12 @@ def people_found(model: PreferenceModel, preferences: Preferences, seed: int = 0
         return PeopleFound(
             communities=communities(tastes, told, seed),
             people_map=map_of_tastes(tastes, seed),
+            cycles=cycles,
             disagreement=disagreement(told, seed),
         )
     if model.population.member_noun == "annotator" and len(model.parts_.members) > 2:
-        return PeopleFound(people_map=map_of_members(model, _some(pairs, seed), seed))
-    return PeopleFound()
+        return PeopleFound(people_map=map_of_members(model, _some(pairs, seed), seed), cycles=cycles)
+    return PeopleFound(cycles=cycles)
 
 
 def communities(tastes: Tastes, told: Told, seed: int) -> Communities:
@@ -100,6 +104,26 @@ def adaptation_found(
     except InputError:
         return None
     return told_curve(adaptation(model, people, name=name), people)
+
+
+def cycles_found(pairs: Pairs, seed: int = 0) -> Verdict | None:
+    """Whether preferences run in circles; None where no three options were all compared with each other."""
+    found = transitivity(pairs, seed=seed)
+    if not found.triples:
+        return None
+    numbers = [
+        ("triples of options compared", f"{found.triples:,}"),
+        ("of them circles", f"{found.cycles:,}"),
+        ("circles that chance makes", f"{found.expected:,.1f}"),
+    ]
+    circles = tuple(
+        " ".join(
+            f"{name} over {after} ({share:.0%})."
+            for name, after, share in zip(one.names, (*one.names[1:], one.names[0]), one.shares, strict=True)
+        )
+        for one in found.most
+    )
+    return Verdict(found.question, found.verdict, tuple(numbers), circles if found.found else ())
 
 
 def told_curve(found: Adaptation, people: NewPeople) -> AdaptationCurve:

@@ -167,11 +167,15 @@ class Told:
 
 
 def divisive(told: Told) -> tuple[Question, ...]:
-    """On which communities differ most, at least: the widest gap less what is uncertain of it."""
+    """On which communities differ most, at least: the widest gap less what is uncertain of it.
+
+    Where the question says how likely each is, those that are not likely there do not count.
+    """
     items = told.items
     gap = np.abs(items.prob[:, :, None] - items.prob[:, None, :])
     error = np.sqrt(items.error[:, :, None] ** 2 + items.error[:, None, :] ** 2)
-    least = (gap - WIDTH * error).max(axis=(1, 2))
+    likely = np.sqrt(items.expected[:, :, None] * items.expected[:, None, :])
+    least = ((gap - WIDTH * error) * (likely if told.tastes.by_context else 1.0)).max(axis=(1, 2))
     if (items.votes >= _ENOUGH_VOTES).mean() > 0.2:
         least = np.where(items.votes >= _ENOUGH_VOTES, least, -np.inf)
     return tuple(told.question(item) for item in told.chosen(np.argsort(-least, kind="stable")))

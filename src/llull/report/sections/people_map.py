@@ -12,7 +12,7 @@ from llull.report.people_content import PeopleMap, Person
 from llull.report.scatter import Dot, Ellipse, Label, scatter
 from llull.report.wording import count, percent
 
-_ELLIPSES = 40
+_ELLIPSES = 16
 _HALF = 1.1774
 """Standard errors around a normal estimate in two dimensions that hold it half of the time."""
 
@@ -60,8 +60,8 @@ def section(report: Report) -> Markup | None:
             "p",
             f"People who choose alike lie near each other. Shown are {some} of {count(found.of)} people; the two "
             f"directions hold {percent(found.told)} of the differences in taste that the model knows. The middle is "
-            f"the average person, where those with few judgments stay: {percent(float(sure))} of the people shown are "
-            "surely (with a chance above one half) away from it.",
+            f"the average person, where those with few judgments stay: {percent(float(sure))} of the people shown have "
+            "a ring around them (see below) that does not reach it.",
         ),
         plot,
     )

@@ -23,6 +23,7 @@ def verdicts(found: Sequence[Verdict]) -> Markup | None:
             element("h3", one.question),
             element("p", one.answer),
             facts(one.numbers) if one.numbers else None,
+            element("ul", *(element("li", example) for example in one.examples)) if one.examples else None,
         )
         for one in found
     ]
