@@ -96,3 +96,19 @@ def test_errors_name_the_aspect():
         votes.paired_by("speed")
     with pytest.raises(InputError, match="no two ratings of 'fun'"):
         votes.paired_by("fun")
+
+
+def test_pairs_may_keep_the_two_ratings_they_are_made_of():
+    made = [
+        Judgment(
+            [named_option(f"o{i}")], verdict="rated", ratings=[Rating(0, "fun", float(i % 3), 0, 4)], annotator="a"
+        )
+        for i in range(7)
+    ]
+    pairs = Preferences.from_judgments(made).paired_by("fun", keep_ratings=True)
+    assert len(pairs) == 16
+    for pair in pairs:
+        said = {pair.options[rating.option].source: rating.value for rating in pair.ratings}
+        assert said == {f"o{i}": float(i % 3) for i in range(7) if f"o{i}" in said}
+        assert len(said) == 2
+        assert (pair.ratings[0].aspect, pair.ratings[0].low, pair.ratings[0].high) == ("fun", 0, 4)

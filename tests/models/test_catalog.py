@@ -10,8 +10,7 @@ from tastes import Crowd
 
 from llull.cli import main
 from llull.errors import InputError
-from llull.judgments import Judgment, Preferences
-from llull.models import load_model
+from llull.judgments import Judgment, Preferences, Rating
 from llull.models.catalog import CATALOG, named
 
 HERE = Path(__file__).parent
@@ -19,6 +18,7 @@ HERE = Path(__file__).parent
 
 def judged() -> tuple[Crowd, Preferences]:
     crowd = Crowd(np.tile([1.0, -1.0, 0.5], (8, 1)), 12, 0)
+    levels = np.clip(2 + crowd.rows @ [1.0, -1.0, 0.5], 0, 4).round().reshape(-1, 2)
     with_groups = [
         Judgment(
             one.options,
@@ -28,6 +28,7 @@ def judged() -> tuple[Crowd, Preferences]:
             groups={"club": "ab"[number % 2]},
             criterion=f"criterion {number % 3}",
             strength=1.0 + number % 3,
+            ratings=[Rating(i, "quality", float(level), 0.0, 4.0) for i, level in enumerate(levels[number])],
         )
         for number, one in enumerate(crowd.preferences())
     ]
@@ -51,7 +52,7 @@ def test_it_does_all_that_a_model_does(name: str, tmp_path: Path) -> None:
     assert ((prob > 0) & (prob < 1)).all()
     assert (model.uncertainty(preferences) >= 0).all()
     assert model.score(preferences) > 0.5
-    again = load_model(model.save(tmp_path))
+    again = named(name).load(model.save(tmp_path))
     np.testing.assert_allclose(again.prob(preferences), prob, atol=1e-12)
     told = model.adapt(preferences.select(range(12)))
     assert np.isfinite(told.prob(preferences)).all()

@@ -9,8 +9,13 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import dirichlet, norm, wasserstein_distance
 
+from conftest import Table
 from llull.errors import InputError
+from llull.judgments import Judgment, Preferences, named_option
+from llull.judgments.record import Rating
+from llull.models.crowd import CrowdModel
 from llull.models.distributions import CategoryModel, category_loss, shares, transport_distance, updated
+from llull.models.utility_model import load_utility_model
 
 Truth = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 GRID = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -129,3 +134,77 @@ def test_after_a_change_of_minds_forgetting_is_closer_to_the_new_cohort_and_with
 
     assert distance(new, 0.5) < distance(new, 1.0)
     assert distance(old, 1.0) < distance(old, 0.5)
+
+
+def raters(seed: int, n: int = 200) -> tuple[Table, Preferences]:
+    """Ratings from 1 to 5 of each of some options by five people."""
+    rows, said, _, _ = crowd(ordered, seed, 5)
+    made = []
+    for number, counts in enumerate(said[:n]):
+        for value in np.repeat(np.arange(1.0, 6.0), counts):
+            rating = Rating(0, "fun", float(value), 1.0, 5.0)
+            option = named_option(f"o{number}")
+            made.append(Judgment([option], verdict="rated", ratings=[rating], tags={"nth": len(made)}, annotator="a"))
+    return Table([f"o{i}" for i in range(n)], rows[:n]), Preferences.from_judgments(made)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "transport"])
+def test_as_a_preference_model_it_is_the_same_fit(loss, tmp_path):
+    encoder, given = raters(0)
+    view = given.ratings()
+    model = CrowdModel(encoder, loss, l2=3.0).fit(given)
+    counts = np.zeros((200, 5))
+    # The model reads equal ratings of one option by one person once.
+    counts[view.option, (view.value - 1).astype(int)] = 1.0
+    rows = model.scaling_.apply(encoder.encode(view.options).astype(np.float64))
+    plain = CategoryModel(loss, 3.0).fit(rows, counts, counts.sum(axis=1))
+    np.testing.assert_allclose(model.probabilities(view.options), plain.probabilities(rows), atol=1e-4)
+    np.testing.assert_allclose(model.utility(view.options), plain.reward(rows), atol=1e-4)
+    again = load_utility_model(model.save(tmp_path))
+    pairs = given.paired_by("fun").pairs()
+    np.testing.assert_array_equal(again.prob(pairs), model.prob(pairs))
+    chances = model.probabilities(pairs.options)
+    first, second = chances[pairs.winner[0]], chances[pairs.loser[0]]
+    slow = sum(
+        p * q * (1.0 if i > j else 0.5 if i == j else 0.0) for i, p in enumerate(first) for j, q in enumerate(second)
+    )
+    assert model.prob(pairs)[0] == pytest.approx(slow)
+    assert model.score(pairs) > 0.6
+
+
+def test_its_errors_are_by_the_derivatives_that_finite_differences_give():
+    encoder, given = raters(1, 60)
+    model = CrowdModel(encoder, worth=[0, 0, 1, 2, 5], l2=2.0).fit(given)
+    said, arrays = model.evidence(given), model.arrays_
+    rows = model.scaling_.apply(encoder.encode(given.options()).astype(np.float64))[:, :6]
+    arrays = {**arrays, "weights": arrays["weights"][:6]}
+    slope, bend = model.slope(rows, arrays), model.curvature(rows, said, arrays)
+
+    def moved(move: np.ndarray) -> dict[str, np.ndarray]:
+        return {**arrays, "weights": arrays["weights"] + move.reshape(6, 5)}
+
+    for j in range(30):
+        step = 1e-4 * np.eye(30)[j]
+        gap = model.value(rows, moved(step)) - model.value(rows, moved(-step))
+        np.testing.assert_allclose(slope[:, j], gap / 2e-4, atol=1e-6)
+        up, level, down = (model.loss(rows, said, moved(s * step)) for s in (1, 0, -1))
+        assert bend[j, j] == pytest.approx((up - 2 * level + down) / 1e-8, abs=1e-3)
+    assert (model.uncertainty(given.paired_by("fun")) > 0).all()
+
+
+def test_told_of_another_cohort_it_comes_nearer_to_it():
+    encoder, given = raters(0)
+    model = CrowdModel(encoder, l2=1.0).fit(given)
+    turned = [
+        Judgment(j.options, verdict="rated", ratings=[Rating(0, "fun", 6 - j.ratings[0].value, 1, 5)], annotator="b")
+        for j in given.select(range(500))
+    ]
+    other = Preferences.from_judgments(turned)
+    told = model.adapt(other)
+    worth = other.ratings()
+    gain = np.corrcoef(told.utility(worth.options)[worth.option], worth.value)[0, 1]
+    assert gain > np.corrcoef(model.utility(worth.options)[worth.option], worth.value)[0, 1] + 0.3
+    with pytest.raises(InputError, match="worth"):
+        CrowdModel(encoder, worth=[0.0, 1.0], l2=1.0).fit(given)
+    with pytest.raises(InputError, match="rate nothing"):
+        CrowdModel(encoder).fit(given.paired_by("fun"))

@@ -7,9 +7,12 @@ import pytest
 from scipy.special import expit
 from scipy.stats import kendalltau
 
+from conftest import Table
 from llull.errors import InputError
 from llull.judgments import Judgment, Preferences, named_option
 from llull.models.lists import ListLoss, ListScorer, padded
+from llull.models.ranked import RankedModel
+from llull.models.utility_model import load_utility_model
 
 LOSSES = [
     ListLoss(),
@@ -119,3 +122,27 @@ def test_rankings_of_several_lengths_keep_their_options_and_ties():
         ListScorer().fit(np.ones((2, 1)), tied)
     with pytest.raises(InputError, match="compares nothing"):
         ListLoss(gaps=())
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_as_a_preference_model_it_is_the_same_fit(loss, tmp_path):
+    rng = np.random.default_rng(3)
+    rows, true = rng.normal(size=(60, 4)), np.array([1.0, -1.0, 0.5, 0.0])
+    orders = np.array([rng.permutation(60)[:5] for _ in range(80)])
+    felt = rows @ true + rng.gumbel(size=60)
+    given = rankings(np.take_along_axis(orders, np.argsort(-felt[orders], axis=1), axis=1))
+    encoder = Table([f"o{i}" for i in range(60)], rows)
+    model = RankedModel(encoder, loss, l2=2.0).fit(given)
+    view = given.rankings()
+    scaled = model.scaling_.apply(encoder.encode(view.options).astype(np.float64))
+    np.testing.assert_allclose(model.arrays_["weights"], ListScorer(loss, 2.0).fit(scaled, view).weights_, atol=1e-4)
+    chosen = RankedModel(encoder, loss).fit(given)
+    assert chosen.l2_ in chosen.path_
+    again = load_utility_model(chosen.save(tmp_path))
+    np.testing.assert_array_equal(again.prob(given), chosen.prob(given))
+    assert chosen.score(given) > 0.7
+    assert (chosen.uncertainty(given) > 0).all()
+    # Told the opposite, it turns round; drawn strongly to what it was, it stays.
+    turned = rankings(np.take_along_axis(orders, np.argsort(felt[orders], axis=1), axis=1))
+    assert chosen.adapt(turned).score(given) < 0.5
+    np.testing.assert_allclose(chosen.adapt(turned, 1e9).prob(given), chosen.prob(given), atol=1e-4)

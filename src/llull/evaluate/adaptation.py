@@ -113,7 +113,7 @@ def adaptation(
     for count in counts:
         told = people.told.select(people.rank < count)
         knows = fitted
-        if len(told) and getattr(fitted.population, "member_noun", "") == "annotator":
+        if len(told) and getattr(getattr(fitted, "population", None), "member_noun", "") == "annotator":
             knows = fitted.adapt(told)
         said = np.asarray(knows.prob(people.asked), np.float64)
         decided = ~people.asked.tie

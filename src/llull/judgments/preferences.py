@@ -155,9 +155,9 @@ class Preferences:
         """Pairs as arrays of indexes into unique options; see `llull.judgments.viewing.pairs`."""
         return viewing.pairs(self.table, rating=rating, group=group, share_weight=share_weight)
 
-    def paired_by(self, aspect: str, *, most: int = 20, seed: int = 0) -> Preferences:
+    def paired_by(self, aspect: str, *, most: int = 20, seed: int = 0, keep_ratings: bool = False) -> Preferences:
         """Judgments of two options made from ratings; see `llull.judgments.rated_pairs.pairs_from_ratings`."""
-        return Preferences.from_table(rated_pairs.pairs_from_ratings(self.table, aspect, most, seed))
+        return Preferences.from_table(rated_pairs.pairs_from_ratings(self.table, aspect, most, seed, keep_ratings))
 
     def options(self) -> views.Options:
         """The unique options, judged or not, in the numbering of all views."""

@@ -15,7 +15,9 @@ from llull.judgments.viewing import all_pairs, options
 _OVERDRAW = 4
 
 
-def pairs_from_ratings(table: pa.Table, aspect: str, most: int = 20, seed: int = 0) -> pa.Table:
+def pairs_from_ratings(
+    table: pa.Table, aspect: str, most: int = 20, seed: int = 0, keep_ratings: bool = False
+) -> pa.Table:
     """Judgments of two options each, the higher rated preferred; ``strength`` is the difference of the ratings.
 
     Ratings are set against each other where one annotator gave them in one context, in one judgment or in several.
@@ -27,6 +29,8 @@ def pairs_from_ratings(table: pa.Table, aspect: str, most: int = 20, seed: int =
         aspect: the aspect that counts.
         most: pairs for each annotator and context. Where more are possible, this many are drawn at random.
         seed: of the draws and of the listed order of the two options.
+        keep_ratings: whether each pair holds the two ratings it is made of, for models that read these. A rating is
+            then repeated in every pair it is part of.
 
     Raises:
         InputError: no rating has that aspect, or no two that can be set against each other differ.
@@ -44,6 +48,7 @@ def pairs_from_ratings(table: pa.Table, aspect: str, most: int = 20, seed: int =
     group = _comparable(table, row)
     order = np.argsort(group, kind="stable")
     row, option, value, group = row[order], option[order], value[order], group[order]
+    rated = rated[order]
     rng = np.random.default_rng(seed)
     # Somebody may have rated the same thing twice; that is no pair.
     first, second = _couples(group, value, options(table)[1][option], most, rng)
@@ -51,7 +56,23 @@ def pairs_from_ratings(table: pa.Table, aspect: str, most: int = 20, seed: int =
         raise InputError(f"no two ratings of {aspect!r} by one annotator in one context differ")
     higher = np.where(value[first] > value[second], first, second)
     lower = np.where(value[first] > value[second], second, first)
-    return _table(table, row, option, higher, lower, np.abs(value[first] - value[second]), rng)
+    made = _table(table, row, option, higher, lower, np.abs(value[first] - value[second]), rng)
+    return _with_ratings(made, table, rated[higher], rated[lower]) if keep_ratings else made
+
+
+def _with_ratings(made: pa.Table, table: pa.Table, higher: np.ndarray, lower: np.ndarray) -> pa.Table:
+    """The same pairs with the rating of the higher and of the lower option, by their places among all ratings."""
+    given = lists(table["ratings"]).values.take(pa.array(np.stack([higher, lower], axis=1).ravel()))
+    # The ranking of each pair is its higher option, then its lower one.
+    order = lists(lists(made["ranking"]).values).values
+    fields = [order if f.name == "option" else pc.struct_field(given, f.name) for f in layout.RATING]
+    flat = [one.combine_chunks() if isinstance(one, pa.ChunkedArray) else one for one in fields]
+    ratings = pa.StructArray.from_arrays(
+        [one.cast(f.type) for one, f in zip(flat, layout.RATING, strict=True)], fields=list(layout.RATING)
+    )
+    starts = pa.array(np.arange(0, 2 * len(higher) + 1, 2, dtype=np.int32))
+    at = made.schema.get_field_index("ratings")
+    return made.set_column(at, "ratings", pa.ListArray.from_arrays(starts, ratings)).cast(layout.SCHEMA)
 
 
 def _comparable(table: pa.Table, row: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from llull.models.aspects import AspectScores
 from llull.models.coefficients import Coefficient
+from llull.models.crowd import CrowdModel
 from llull.models.fitting.learning import Learning
 from llull.models.heads import (
     MLP,
@@ -26,8 +27,10 @@ from llull.models.links import (
     ScaledLogistic,
     ShiftedLogistic,
 )
+from llull.models.lists import ListLoss
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
+from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
     Hierarchical,
     LowRank,
@@ -39,9 +42,12 @@ from llull.models.populations import (
     Shared,
     VariationalUsers,
 )
+from llull.models.ranked import RankedModel
+from llull.models.rated import RatedModel
 from llull.models.rated_aspects import RatedAspects
 from llull.models.saving import load_model
 from llull.models.two_step import TwoStep
+from llull.models.utility_model import load_utility_model
 
 __all__ = [
     "MLP",
@@ -50,6 +56,7 @@ __all__ = [
     "Bilinear",
     "BradleyTerry",
     "Coefficient",
+    "CrowdModel",
     "Davidson",
     "DavidsonTies",
     "Distances",
@@ -59,12 +66,14 @@ __all__ = [
     "Hinge",
     "Learning",
     "Linear",
+    "ListLoss",
     "Logistic",
     "LowRank",
     "Masked",
     "Mixture",
     "NoisyLogistic",
     "Orchestrated",
+    "Ordinal",
     "PerAnnotator",
     "PerCriterion",
     "PerGroup",
@@ -72,8 +81,11 @@ __all__ = [
     "PrincipalDirections",
     "Probit",
     "Prototypes",
+    "RankedModel",
     "RaoKupperTies",
     "RatedAspects",
+    "RatedModel",
+    "Regression",
     "ScaledLogistic",
     "Shared",
     "ShiftedLogistic",
@@ -81,4 +93,5 @@ __all__ = [
     "TwoStep",
     "VariationalUsers",
     "load_model",
+    "load_utility_model",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from llull.encoders import Encoder
 from llull.errors import InputError
 from llull.models.criteria import CriteriaAs
+from llull.models.crowd import CrowdModel
 from llull.models.fitting.learning import Learning
 from llull.models.heads import (
     MLP,
@@ -33,7 +35,9 @@ from llull.models.links import (
     ScaledLogistic,
     ShiftedLogistic,
 )
+from llull.models.lists import ListLoss
 from llull.models.model import PreferenceModel
+from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
     Collaborative,
     Hierarchical,
@@ -47,6 +51,10 @@ from llull.models.populations import (
     Shared,
     VariationalUsers,
 )
+from llull.models.ranked import RankedModel
+from llull.models.rated import RatedModel
+from llull.models.saving import load_model
+from llull.models.utility_model import UtilityModel, load_utility_model
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,12 @@ class NamedModel:
     population: Callable[[str | None], Population] = lambda key: Shared()
     criteria: CriteriaAs | None = None
     """How judgments' criteria enter."""
+    other: Callable[[Encoder, int], UtilityModel] | None = None
+    """For a model that learns from more than pairs: from features and a seed; the axes then are not asked."""
+    parts: str = ""
+    """Of such a model: what stands for head, link and population."""
 
-    def make(self, features: Encoder, key: str | None = None, seed: int = 0) -> PreferenceModel:
+    def make(self, features: Encoder, key: str | None = None, seed: int = 0) -> PreferenceModel | UtilityModel:
         """The model on some features.
 
         Args:
@@ -77,13 +89,21 @@ class NamedModel:
             key: the group, column or tag that groups are told apart by, for models of groups.
             seed: of every random choice.
         """
+        if self.other is not None:
+            return self.other(features, seed)
         return PreferenceModel(
             features, self.head(), self.link(), self.population(key), criteria=self.criteria, seed=seed
         )
 
+    def load(self, folder: str | Path) -> PreferenceModel | UtilityModel:
+        """A saved model of this name."""
+        return load_model(folder) if self.other is None else load_utility_model(folder)
+
     @property
     def axes(self) -> str:
         """Head, link and population."""
+        if self.other is not None:
+            return self.parts
         population = self.population("group")
         return " x ".join(type(part).__name__ for part in (self.head(), self.link(), population))
 
@@ -350,6 +370,60 @@ CATALOG: dict[str, NamedModel] = {
             "contexts",
             "test_mixture.py",
             population=lambda key: Mixture(2, routed=True),
+        ),
+        NamedModel(
+            "ordinal",
+            "one utility told by ratings, which each annotator gives higher or lower",
+            "cumulative logit (McCullagh 1980), with annotators' offsets",
+            "ratings",
+            "test_ordinal.py",
+            other=lambda features, seed: RatedModel(features, Ordinal(), seed=seed),
+            parts="Linear x Ordinal x Shared",
+        ),
+        NamedModel(
+            "regression",
+            "one utility told by ratings as numbers",
+            "HelpSteer2 (Wang et al.) 2024, its regression",
+            "ratings",
+            "test_ordinal.py",
+            other=lambda features, seed: RatedModel(features, Regression(), seed=seed),
+            parts="Linear x Regression x Shared",
+        ),
+        NamedModel(
+            "ratings-and-pairs",
+            "one utility told by ratings and by pairs, in one fit",
+            "HelpSteer2-Preference (Wang et al.) 2024, regression and Bradley-Terry",
+            "ratings; pairs that were not made from them",
+            "test_ordinal.py",
+            other=lambda features, seed: RatedModel(features, Ordinal(), Logistic(), seed=seed),
+            parts="Linear x RatedModel x Shared",
+        ),
+        NamedModel(
+            "crowd",
+            "what shares of people would give each rating",
+            "DPRM 2024",
+            "several ratings of options",
+            "test_distributions.py",
+            other=lambda features, seed: CrowdModel(features, seed=seed),
+            parts="Linear x CategoryModel x Shared",
+        ),
+        NamedModel(
+            "lists",
+            "one utility told by whole rankings: the best first, then the best of the rest",
+            "Luce 1959; Plackett 1975",
+            "rankings",
+            "test_list_losses.py",
+            other=lambda features, seed: RankedModel(features, seed=seed),
+            parts="Linear x ListLoss x Shared",
+        ),
+        NamedModel(
+            "near-lists",
+            "one utility told by rankings, each option against those a few places below",
+            "RankList 2025",
+            "rankings",
+            "test_list_losses.py",
+            other=lambda features, seed: RankedModel(features, ListLoss(gaps=(1, 2, 3)), seed=seed),
+            parts="Linear x ListLoss x Shared",
         ),
     )
 }

@@ -52,8 +52,23 @@ class CategoryModel:
         if not 0 <= self.l2 < np.inf:
             raise InputError(f"l2={self.l2} is not a strength; give a number of at least 0")
 
-    def fit(self, rows: np.ndarray, votes: np.ndarray, weight: np.ndarray | None = None) -> CategoryModel:
+    def fit(
+        self,
+        rows: np.ndarray,
+        votes: np.ndarray,
+        weight: np.ndarray | None = None,
+        *,
+        start: np.ndarray | None = None,
+        center: np.ndarray | None = None,
+    ) -> CategoryModel:
         """Fit to features [m, d] and votes or shares [m, K], lowest category first; returns the model itself.
+
+        Args:
+            rows: features.
+            votes: of options.
+            weight: of options, float64 [m]; 1 each if not given.
+            start: where to begin, W above b [d + 1, K]; 0 if not given.
+            center: what W is drawn to [d, K]; 0 if not given.
 
         Raises:
             InputError: an option has no votes, or there are fewer than two categories.
@@ -61,16 +76,18 @@ class CategoryModel:
         target = shares(votes)
         weight = np.ones(len(rows)) if weight is None else weight
         width, most = rows.shape[1], target.shape[1]
+        drawn_to = np.zeros((width, most)) if center is None else center
 
         def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
             table = x.reshape(width + 1, most)
             value, slope = category_loss(rows @ table[:-1] + table[-1], target, self.loss)
             slope = slope * weight[:, None]
-            gradient = np.vstack([rows.T @ slope + self.l2 * table[:-1], slope.sum(axis=0)])
-            return float(weight @ value + 0.5 * self.l2 * (table[:-1] ** 2).sum()), gradient.ravel()
+            far = table[:-1] - drawn_to
+            gradient = np.vstack([rows.T @ slope + self.l2 * far, slope.sum(axis=0)])
+            return float(weight @ value + 0.5 * self.l2 * (far**2).sum()), gradient.ravel()
 
-        start = np.zeros((width + 1) * most)
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-8})
+        begin = np.zeros((width + 1) * most) if start is None else start.ravel()
+        found = minimize(objective, begin, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-8})
         table = found.x.reshape(width + 1, most)
         self.weights_, self.intercept_ = table[:-1], table[-1]
         return self

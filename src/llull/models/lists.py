@@ -92,8 +92,21 @@ class ListScorer:
     weights_: np.ndarray = field(init=False, repr=False)
     """float64 [d]"""
 
-    def fit(self, rows: np.ndarray, rankings: Rankings) -> ListScorer:
+    def fit(
+        self,
+        rows: np.ndarray,
+        rankings: Rankings,
+        *,
+        start: np.ndarray | None = None,
+        center: np.ndarray | None = None,
+    ) -> ListScorer:
         """Fit to features [m, d] of the rankings' options; returns the scorer itself.
+
+        Args:
+            rows: features.
+            rankings: of these options.
+            start: where to begin [d]; at the center if not given.
+            center: what w is drawn to [d]; 0 if not given.
 
         Raises:
             InputError: no ranking puts one option above another.
@@ -105,11 +118,18 @@ class ListScorer:
         def objective(weights: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = self.loss((rows @ weights)[option], tier, there)
             pull = np.bincount(option.ravel(), (slope * rankings.weight[:, None] * there).ravel(), len(rows))
-            total = float(rankings.weight @ value + 0.5 * self.l2 * weights @ weights)
-            return total, pull @ rows + self.l2 * weights
+            far = weights - drawn_to
+            total = float(rankings.weight @ value + 0.5 * self.l2 * far @ far)
+            return total, pull @ rows + self.l2 * far
 
-        start = np.zeros(rows.shape[1])
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-8})
+        drawn_to = np.zeros(rows.shape[1]) if center is None else center
+        found = minimize(
+            objective,
+            drawn_to if start is None else start,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 2000, "gtol": 1e-8},
+        )
         self.weights_ = found.x
         return self
 

@@ -147,7 +147,7 @@ class RatedModel(UtilityModel):
             raise InputError("the judgments rate nothing; without ratings, take a PreferenceModel")
         if len(said.aspects) > 1 and self.aspect is None:
             raise InputError(f"ratings are of {', '.join(sorted(said.aspects))}; say which to read as aspect")
-        kept = _once(said)
+        kept = once(said)
         levels = np.unique(said.value[kept])
         return Rated(
             option=said.option[kept],
@@ -422,7 +422,7 @@ class RatedObjective:
         return margin if self.said.lead is None else margin - self.said.lead
 
 
-def _once(said: Ratings) -> np.ndarray:
+def once(said: Ratings) -> np.ndarray:
     """One of each annotator's ratings of an option that say the same, of judgments that may repeat one another."""
     keys = np.stack([said.annotator.astype(np.float64), said.option, said.value, said.aspect], axis=1)
     unknown = said.annotator < 0

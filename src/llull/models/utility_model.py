@@ -89,6 +89,10 @@ class UtilityModel(ABC):
             InputError: there is nothing of what this model learns from.
         """
 
+    def more_evidence(self, judgments: Preferences) -> Any:
+        """What is read of judgments that a fitted model is told."""
+        return self.evidence(judgments)
+
     @abstractmethod
     def learn(
         self, rows: np.ndarray, evidence: Any, l2: float, start: dict[str, np.ndarray] | None, center: np.ndarray | None
@@ -156,7 +160,7 @@ class UtilityModel(ABC):
         """
         rows = self._features(judgments.options())
         strength = self.l2_ if strength is None else strength
-        evidence = self.evidence(judgments)
+        evidence = self.more_evidence(judgments)
         found = self.learn(rows, evidence, strength, self.arrays_, self.arrays_["weights"])
         new = copy.copy(self)
         new.arrays_ = self._finished(rows, evidence, found, strength)

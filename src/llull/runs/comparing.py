@@ -238,7 +238,7 @@ def ranked(preferences: Preferences, rating: str | None, seed: int, console: Con
         if len(aspects) == 1:
             rating = aspects[0]
             console.print(f"options are put in order by their ratings under {rating!r}")
-    return preferences.paired_by(rating, seed=seed) if rating else preferences
+    return preferences.paired_by(rating, seed=seed, keep_ratings=True) if rating else preferences
 
 
 def some_annotators(preferences: Preferences, annotators: int | None, seed: int) -> Preferences:
