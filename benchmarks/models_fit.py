@@ -20,7 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-TARGETS = {"shared": 3.0, "mixture-4": 20.0, "prototypes": 60.0, "variational": 120.0, "cyclic": 30.0}
+TARGETS = {
+    "shared": 3.0,
+    "mixture-4": 20.0,
+    "prototypes": 60.0,
+    "variational": 120.0,
+    "collaborative": 120.0,
+    "cyclic": 30.0,
+}
 MEMORY = 2.0
 FEATURES, PEOPLE, TASTES = 384, 1000, 4
 
@@ -64,11 +71,21 @@ def votes_of(data: Data, which: np.ndarray):
         judgment=which,
         member=data.person[which],
         members=tuple(f"p{k}" for k in range(PEOPLE)),
+        identity=np.arange(len(data.rows)).astype(np.uint64),
     )
 
 
 def ours(name: str, data: Data) -> tuple[float, float, float]:
-    from llull.models import Linear, Logistic, Mixture, Prototypes, Shared, SkewEmbedding, VariationalUsers
+    from llull.models import (
+        Collaborative,
+        Linear,
+        Logistic,
+        Mixture,
+        Prototypes,
+        Shared,
+        SkewEmbedding,
+        VariationalUsers,
+    )
     from llull.models.fitting.threads import calm_threads
     from llull.models.populations.population import Membership
 
@@ -77,6 +94,7 @@ def ours(name: str, data: Data) -> tuple[float, float, float]:
         "mixture-4": (Linear(), Mixture(4)),
         "prototypes": (Linear(), Prototypes(4)),
         "variational": (Linear(), VariationalUsers()),
+        "collaborative": (Linear(), Collaborative()),
         "cyclic": (SkewEmbedding(4), Shared()),
     }
     head, population = made[name]

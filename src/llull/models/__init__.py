@@ -32,6 +32,7 @@ from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
 from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
+    Collaborative,
     Hierarchical,
     LowRank,
     Mixture,
@@ -56,6 +57,7 @@ __all__ = [
     "Bilinear",
     "BradleyTerry",
     "Coefficient",
+    "Collaborative",
     "CrowdModel",
     "Davidson",
     "DavidsonTies",

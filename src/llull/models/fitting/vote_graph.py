@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import svds
 
 from llull.models.fitting.learning import torch_or_error
 from llull.models.votes import HELD_OUT, Votes
@@ -30,8 +31,8 @@ class GraphLearning:
         patience: stop after so many steps without a lower loss on the judgments held out.
     """
 
-    numbers: int = 32
-    layers: int = 2
+    numbers: int = 16
+    layers: int = 1
     learning_rate: float = 1e-2
     decay: float = 1e-6
     dropped: float = 0.5
@@ -83,18 +84,22 @@ def embed(votes: Votes, seed: int, how: GraphLearning) -> Embedded:
     if not 0 < out.sum() < len(out):
         return _learn(known, seed, how, None)
     steps = _learn(known.select(~out[codes]), seed, how, known.select(out[codes])).steps
-    return _learn(known, seed, replace(how, steps=max(steps, 1)), None)
+    return _learn(known, seed, replace(how, steps=steps), None)
 
 
 def _learn(votes: Votes, seed: int, how: GraphLearning, held: Votes | None) -> Embedded:
     torch = torch_or_error()
     random = np.random.default_rng(seed)
-    d, people = how.numbers, len(votes.members)
-    start = {_PEOPLE: random.normal(size=(people, d)), _OPTIONS: random.normal(size=(len(votes.rows), d))}
+    d = how.numbers
+    whole = _Graph.of(votes)
+    mine, theirs = _spectral(votes, d, random)
+    start: dict[str, np.ndarray] = {_PEOPLE: mine, _OPTIONS: theirs}
     for layer in range(how.layers):
         for part in ("chosen", "rejected", "own people", "own options"):
-            start[f"{part} {layer}"] = random.normal(size=(d, d))
-    arrays = {name: (torch.from_numpy(a).float() * d**-0.5).requires_grad_() for name, a in start.items()}
+            # At first everyone keeps what it is and adds what it hears; in a random matrix it would be lost.
+            own = np.eye(d) if part.startswith("own") else 0.0
+            start[f"{part} {layer}"] = own + 0.1 * d**-0.5 * random.normal(size=(d, d))
+    arrays = {name: torch.from_numpy(a).float().requires_grad_() for name, a in start.items()}
     adam = torch.optim.AdamW(arrays.values(), lr=how.learning_rate, weight_decay=0.0)
     product = _product()
 
@@ -113,9 +118,15 @@ def _learn(votes: Votes, seed: int, how: GraphLearning, held: Votes | None) -> E
         weight = torch.from_numpy(asked.weight).float()
         return (torch.nn.functional.softplus(-margin) * weight).sum() / weight.sum()
 
-    whole = _Graph.of(votes)
     units, codes = np.unique(votes.judgment, return_inverse=True)
     best, best_step = np.inf, 0
+
+    def loss_on(held: Votes) -> float:
+        with torch.no_grad():
+            return float(loss_of(spread(whole), held))
+
+    if held is not None:
+        best = loss_on(held)
     for step in range(1, how.steps + 1):
         left_out = (random.random(len(units)) < how.dropped)[codes]
         partly = 0 < left_out.sum() < len(votes)
@@ -125,15 +136,47 @@ def _learn(votes: Votes, seed: int, how: GraphLearning, held: Votes | None) -> E
         (loss + how.decay * sum(a.square().sum() for a in arrays.values())).backward()
         adam.step()
         if held is not None:
-            with torch.no_grad():
-                told = float(loss_of(spread(whole), held))
+            told = loss_on(held)
             if told < best:
                 best, best_step = told, step
             elif step - best_step >= how.patience:
                 break
     with torch.no_grad():
-        mine, theirs = spread(whole)
-    return Embedded(mine.double().numpy(), theirs.double().numpy(), best_step)
+        mine, theirs = (one.detach() for one in spread(whole))
+    return Embedded(mine.double().numpy(), theirs.double().numpy(), best_step if held is not None else how.steps)
+
+
+def _spectral(votes: Votes, numbers: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of people and options to begin from, such that margins have a mean square of one.
+
+    They are the singular vectors of chosen minus rejected edges whose values are above the largest one that remains
+    when every vote is turned at random (parallel analysis; Horn, 1965), so many as there is structure for.
+    """
+    people, options = np.zeros((len(votes.members), numbers)), np.zeros((len(votes.rows), numbers))
+    kept = min(numbers, min(people.shape[0], options.shape[0]) - 1)
+    if kept < 1:
+        return people, options
+    turn = random.random(len(votes)) < 0.5
+    turned = replace(
+        votes,
+        winner=np.where(turn, votes.loser, votes.winner),
+        loser=np.where(turn, votes.winner, votes.loser),
+    )
+    left, values, right = _leading(votes, kept, random)
+    noise = float(_leading(turned, 1, random)[1][0])
+    root = np.sqrt(np.sqrt(np.maximum(values**2 - noise**2, 0)))
+    people[:, :kept], options[:, :kept] = left * root, right.T * root
+    margin = (people[votes.member] * (options[votes.winner] - options[votes.loser])).sum(axis=1)
+    scale = max(float(np.mean(margin**2)), 1e-300) ** -0.25 if root.any() else 1.0
+    return people * scale, options * scale
+
+
+def _leading(votes: Votes, number: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    graph = _Graph.of(votes)
+    signed = csr_array(graph.chosen - graph.rejected, dtype=np.float64)
+    start = random.normal(size=min(len(votes.members), len(votes.rows)))
+    left, values, right = svds(signed, number, v0=start)
+    return np.asarray(left), np.asarray(values), np.asarray(right)
 
 
 def _layer(mine: Any, heard: list[Any], weights: list[Any], own: Any) -> Any:

@@ -1,5 +1,6 @@
 """The population axis: whose weights they are."""
 
+from llull.models.populations.collaborative import Collaborative
 from llull.models.populations.encoded_users import VariationalUsers
 from llull.models.populations.hierarchical import Hierarchical
 from llull.models.populations.low_rank import LowRank
@@ -12,6 +13,7 @@ from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
 
 __all__ = [
+    "Collaborative",
     "Hierarchical",
     "LowRank",
     "Mixture",
