@@ -76,7 +76,12 @@ class PeopleReward(Objective):
     def __init__(self, above: Above, parts: Parts, scaling: Scaling, votes: Votes) -> None:
         structure = PeopleStructure(above, parts, scaling, votes)
         super().__init__(Reward(), structure, Logistic())
-        self.people = structure
+
+    @property
+    def people(self) -> PeopleStructure:
+        """Where all that learns is."""
+        assert isinstance(self.structure, PeopleStructure)
+        return self.structure
 
     def formula(self) -> str:
         """The parts by name."""
