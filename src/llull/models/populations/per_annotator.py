@@ -20,6 +20,7 @@ from llull.models.votes import Votes, held_out
 SHRINKAGE_GRID = np.logspace(1.5, -2.5, 9)
 _FINE_GRID = np.logspace(1.5, -2.5, 17)
 Choice = Literal["prediction", "likelihood"]
+_MOST_TRIED = 18
 _LOOSE = 1e-6
 
 
@@ -109,13 +110,17 @@ def _choose_shrinkage(
     alone = DeviationObjective(contrasts[~out], everyone, link, shared.l2, 1.0, 0)
     x[:size] = alone.fit(x[:size], tolerance=_LOOSE).x
     per_member = float(votes.weight[votes.member >= 0].sum()) / members
-    for shrinkage in [float("inf"), *(SHRINKAGE_GRID * per_member).tolist()]:
+    tried = [float("inf"), *(SHRINKAGE_GRID * per_member).tolist()]
+    for shrinkage in tried:
         if np.isfinite(shrinkage):
             objective = DeviationObjective(contrasts[~out], kept, link, shared.l2, shrinkage, members)
             x = objective.fit(x, tolerance=_LOOSE).x
         tested = DeviationObjective(contrasts[out], judged, link, 0.0, 1.0, members)
         loss, _ = link.loss(tested.margins(x), tested.tie, tested.split(x)[1])
         path[shrinkage] = float(tested.weight @ loss / tested.weight.sum())
+        # Few members with very many votes each, such as criteria, may want less than the grid goes down to.
+        if shrinkage == tried[-1] == min(path, key=lambda strength: path[strength]) and len(tried) < _MOST_TRIED:
+            tried.append(shrinkage * 10**-0.5)
     return min(path, key=lambda strength: path[strength]), path
 
 
