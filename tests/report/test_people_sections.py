@@ -98,7 +98,7 @@ def test_adaptation_says_the_gain_and_the_spread_over_people():
 def test_disagreement_tells_people_who_differ_from_close_calls():
     said = text_of(disagreement.section(told(people())))
     assert "Of 40 pairs of options, 10.0% are settled" in said
-    assert "60.0% are disputed mostly within communities, and 30.0% mostly because communities differ" in said
+    assert "60.0% are disputed mostly within communities, and 30.0% mostly because these differ" in said
     between = 12 * 0.8 + 24 * 0.05 + 4 * 0.1
     assert f"{100 * between / (between + 12 * 0.1 + 24 * 0.9 + 4 * 0.2):.1f}% of the disagreement" in said
     assert "the correlation is 0." in said
@@ -126,3 +126,14 @@ def test_what_was_found_survives_json():
     assert json.dumps(back.to_dict()) == json.dumps(found.to_dict())
     assert back.people_map == found.people_map
     assert render(told(back)) == render(told(found))
+
+
+def test_a_model_that_cannot_be_told_has_one_row():
+    markup = adaptation.section(told(people())) or ""
+    assert text_of(markup).count("shared any 52.0%") == 1
+
+
+def test_kinds_of_judgments_are_not_called_people():
+    found = people(of_people=False)
+    assert "Disputed because kinds of judgments differ" in text_of(disagreement.section(told(found)))
+    assert "Disputed because people differ" in text_of(disagreement.section(told(people())))

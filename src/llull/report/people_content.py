@@ -91,7 +91,13 @@ class Communities:
     attributes_of: str = ""
     """What the attributes were taken from."""
     divisive: tuple[Question, ...] = ()
+    """The widest gaps first."""
     typical: tuple[Typical, ...] = ()
+
+    @property
+    def noun(self) -> str:
+        """What they are called."""
+        return "communities" if self.of_people or self.told_by else "kinds of judgments"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from llull.report.plots import legend, shape
 from llull.report.tables import table
 from llull.report.wording import UNKNOWN, count, listed, percent, points
 
+_EDGE = 4.0
+"""Percent of the width left free at either end, where intervals stand side by side."""
+
 
 def section(report: Report) -> Markup | None:
     """The curve of the main model; None if it was not measured."""
@@ -27,7 +30,7 @@ def curves(found: Sequence[AdaptationCurve]) -> Markup | None:
         element("p", _said(found)),
         _plot(found),
         _table(found),
-        element("p", _spread_said(found), class_="quiet"),
+        element("p", _spread_said(), class_="quiet"),
     )
 
 
@@ -49,7 +52,10 @@ def _plot(found: Sequence[AdaptationCurve]) -> Markup:
     ends = [end for curve in found for one in curve.counts for end in _ends(one)]
     low, high, ticks = scale(ends)
     told = [one.told for one in found[0].counts]
-    width = [part_of_range(math.log2(1 + t), math.log2(1 + told[0]), math.log2(1 + told[-1])) for t in told]
+    width = [
+        _EDGE + (1 - _EDGE / 50) * part_of_range(math.log2(1 + t), math.log2(1 + told[0]), math.log2(1 + told[-1]))
+        for t in told
+    ]
     drawn = [level_line(up(t, low, high), percent(t)) for t in ticks]
     drawn += [
         element("text", count(t), x=f"{x:.2f}%", y="100%", dy="18", class_="tick")
@@ -97,12 +103,14 @@ def _plot(found: Sequence[AdaptationCurve]) -> Markup:
 def _table(found: Sequence[AdaptationCurve]) -> Markup:
     rows = []
     for curve in found:
-        for one in curve.counts:
+        # A model that cannot be told anything says the same however much is known.
+        same = all(one.accuracy == curve.counts[0].accuracy for one in curve.counts)
+        for one in curve.counts[:1] if same else curve.counts:
             tenth, quarter, half, three, nine = one.spread
             rows.append(
                 [
                     curve.model,
-                    count(one.told),
+                    "any" if same else count(one.told),
                     percent(one.accuracy.value),
                     f"{100 * one.accuracy.low:.1f} to {100 * one.accuracy.high:.1f}%"
                     if math.isfinite(one.accuracy.low)
@@ -113,14 +121,14 @@ def _table(found: Sequence[AdaptationCurve]) -> Markup:
                     percent(nine),
                 ]
             )
-    head = ["Model", "Told", "Accuracy", "Interval", "Lowest tenth", "Middle half", "Median person", "Highest tenth"]
+    head = ["Model", "Told", "Accuracy", "Interval", "Lowest 10th", "Middle half", "Median", "Highest 10th"]
     return table("Accuracy on new people, and how it spreads over them", head, rows)
 
 
-def _spread_said(found: Sequence[AdaptationCurve]) -> str:
+def _spread_said() -> str:
     return (
-        "Lowest tenth: one in ten people is predicted this well or worse. Part of the spread is chance, for each "
-        "person was asked about only some judgments; a model that was told nothing says the same of everyone."
+        "Lowest 10th: one in ten people is predicted this well or worse; likewise the others. Part of the spread is "
+        "chance, for each person was asked about only some judgments."
     )
 
 

@@ -31,10 +31,9 @@ def section(report: Report) -> Markup | None:
 
 
 def _first(found: Communities) -> str:
-    number, noun = len(found.communities), "community" if found.of_people or found.told_by else "kind"
+    number = len(found.communities)
     sizes = listed([f"{one.name} ({_percent_range(one.share)})" for one in found.communities])
-    what = "communities" if noun == "community" else "kinds of judgments"
-    said = f"There are {number} {what}: {sizes}."
+    said = f"There are {number} {found.noun}: {sizes}."
     if found.attributes:
         most = found.attributes[0]
         likes = max(range(number), key=lambda k: most.wanted[k].value)
@@ -136,8 +135,8 @@ def _wants(found: Communities) -> Markup | None:
 
 def _wants_said(found: Communities) -> str:
     said = (
-        f"Read from {found.attributes_of}, each with all others held equal; those on which communities differ most "
-        "surely come first. With an interval that holds zero, the community may as well not care."
+        f"Read from {found.attributes_of}, each with all others held equal; those on which they differ most "
+        "surely come first. Where an interval holds zero, the attribute may not matter at all."
     )
     told = [one for one in found.communities if math.isfinite(one.accounted) and one.accounted < 0.995]
     if told:
@@ -155,7 +154,7 @@ def _divisive(found: Communities) -> Markup | None:
         element("h3", "On what they differ most"),
         element(
             "p",
-            "Where the model is surest of a wide gap between communities. Shares are what it expects of each, "
+            f"Where the model is surest of a wide gap between {found.noun}. Shares are what it expects of each, "
             "with intervals" + ("; votes of its members beside them." if found.divisive[0].seen else "."),
         ),
         *(question(one, found.communities) for one in found.divisive),
@@ -194,8 +193,8 @@ def _typical(found: Communities) -> Markup | None:
         element("h3", "Judgments typical of each"),
         element(
             "p",
-            "Real judgments, among the twentieth of each community’s own that the others are least likely to have "
-            "made; the shortest of these, to be read quickly.",
+            "Real judgments: of those that are most likely of one, the twentieth that the others are least likely to "
+            "have made, and the shortest of these, to be read quickly.",
         ),
     ]
     for k, community in enumerate(found.communities):

@@ -15,8 +15,7 @@ from llull.report.wording import count, decimal, percent
 
 _AGREED = 0.5
 """A question with less disagreement than this (85 to 15, or clearer) is settled."""
-_SETTLED, _DIFFER, _CLOSE = "settled", "people differ", "close call"
-_SERIES = (_SETTLED, _CLOSE, _DIFFER)
+_SETTLED, _CLOSE, _DIFFER = range(3)
 _ENOUGH_SEEN = 20
 
 
@@ -26,47 +25,55 @@ def section(report: Report) -> Markup | None:
     found = people.disagreement if people else None
     if people is None or found is None or not found.items or people.communities is None:
         return None
-    communities = people.communities.communities
+    communities, noun = people.communities.communities, people.communities.noun
     return joined(
-        element("p", _first(found)),
-        _reasons(found),
-        _against_seen(found),
-        element("h3", "Disputed because people differ"),
+        element("p", _first(found, noun)),
+        _reasons(found, noun),
+        _against_seen(found, noun),
+        element("h3", f"Disputed because {_who(noun)} differ"),
         *(question(one, communities) for one in found.because_people_differ),
-        element("h3", "Disputed because it is a close call for everyone"),
+        element("h3", "Disputed because it is a close call for all"),
         *(question(one, communities) for one in found.because_close),
     )
 
 
-def _kind(item: Disputed) -> str:
+def _kind(item: Disputed) -> int:
     total = item.between + item.within
     if total < _AGREED:
         return _SETTLED
     return _DIFFER if item.between > item.within else _CLOSE
 
 
+def _who(noun: str) -> str:
+    return "people" if noun == "communities" else noun
+
+
+def _series(noun: str) -> tuple[str, str, str]:
+    return "settled", "close call", f"{_who(noun)} differ"
+
+
 def _noun(found: Disagreement) -> str:
     return "pairs of options" if found.noun == "pair" else "options, each against what it was compared with"
 
 
-def _first(found: Disagreement) -> str:
+def _first(found: Disagreement, noun: str) -> str:
     kinds = [_kind(item) for item in found.items]
-    share = {kind: kinds.count(kind) / len(kinds) for kind in _SERIES}
+    share = {kind: kinds.count(kind) / len(kinds) for kind in range(3)}
     between = sum(item.between for item in found.items)
     total = between + sum(item.within for item in found.items)
     return (
         f"Of {count(len(kinds))} {_noun(found)}, {percent(share[_SETTLED])} are settled (85 to 15 or clearer), "
-        f"{percent(share[_CLOSE])} are disputed mostly within communities, and {percent(share[_DIFFER])} mostly "
-        "because communities differ. Over all of them, differences between communities make "
-        f"{percent(between / max(total, 1e-12))} of the disagreement that the model expects. More judgments would not "
-        "settle what people differ on."
+        f"{percent(share[_CLOSE])} are disputed mostly within {noun}, and {percent(share[_DIFFER])} mostly because "
+        f"these differ. Over all of them, differences between {noun} make {percent(between / max(total, 1e-12))} of "
+        "the disagreement that the model expects. More judgments would not settle what people differ on; but what the "
+        "model cannot tell yet looks like a close call, too."
     )
 
 
-def _reasons(found: Disagreement) -> Markup:
-    dots = [Dot(item.within, item.between, _SERIES.index(_kind(item)), 3.2) for item in found.items]
+def _reasons(found: Disagreement, noun: str) -> Markup:
+    dots = [Dot(item.within, item.between, _kind(item), 3.2) for item in found.items]
     kinds = [_kind(item) for item in found.items]
-    told = ", ".join(f"{kinds.count(kind)} {kind}" for kind in _SERIES)
+    told = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in enumerate(_series(noun)))
     some = f" {count(len(found.items))} of {count(found.of)} are drawn." if found.of > len(found.items) else ""
     return scatter(
         dots,
@@ -78,14 +85,14 @@ def _reasons(found: Disagreement) -> Markup:
             "Each mark is one question. Disagreement runs from 0, all agree, to 1, one half each; it is the sum of the "
             f"two axes, so questions on the dashed line are as disputed as can be.{some}"
         ),
-        across_name="disagreement within communities: close calls and slips",
-        up_name="disagreement between communities: people differ",
-        series=_SERIES,
+        across_name=f"disagreement within {noun}: close calls, slips, the unknown",
+        up_name=f"disagreement between {noun}",
+        series=_series(noun),
         lines=[((0.0, 1.0), (1.0, 0.0))],
     )
 
 
-def _against_seen(found: Disagreement) -> Markup | None:
+def _against_seen(found: Disagreement, noun: str) -> Markup | None:
     told = [item for item in found.items if math.isfinite(item.seen)]
     if len(told) < _ENOUGH_SEEN:
         return element(
@@ -96,10 +103,7 @@ def _against_seen(found: Disagreement) -> Markup | None:
         )
     expected, seen = np.array([i.between + i.within for i in told]), np.array([min(i.seen, 1.0) for i in told])
     alike = float(np.corrcoef(expected, seen)[0, 1]) if expected.std() > 0 and seen.std() > 0 else math.nan
-    dots = [
-        Dot(float(x), float(y), _SERIES.index(_kind(item)), 3.2)
-        for x, y, item in zip(expected, seen, told, strict=True)
-    ]
+    dots = [Dot(float(x), float(y), _kind(item), 3.2) for x, y, item in zip(expected, seen, told, strict=True)]
     return joined(
         element("h3", "Expected against observed"),
         scatter(
@@ -116,7 +120,7 @@ def _against_seen(found: Disagreement) -> Markup | None:
             ),
             across_name="expected disagreement",
             up_name="observed disagreement",
-            series=_SERIES,
+            series=_series(noun),
             lines=[((0.0, 0.0), (1.0, 1.0))],
         ),
     )
