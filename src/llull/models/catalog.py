@@ -39,6 +39,7 @@ from llull.models.lists import ListLoss
 from llull.models.model import PreferenceModel
 from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
+    Balanced,
     Collaborative,
     Hierarchical,
     LowRank,
@@ -116,6 +117,12 @@ def _by_group(key: str | None) -> Population:
     if key is None:
         raise InputError("per-group needs to know what tells groups apart; name it with --groups")
     return PerGroup(key, unseen="shared")
+
+
+def _balanced(key: str | None) -> Population:
+    if key is None:
+        raise InputError("balanced needs to know what tells sources apart; name it with --groups")
+    return Balanced(key)
 
 
 def _hierarchical(key: str | None) -> Population:
@@ -282,12 +289,20 @@ CATALOG: dict[str, NamedModel] = {
             criteria="names",
         ),
         NamedModel(
+            "balanced",
+            "one taste for everyone, which no source of judgments pulls its way alone",
+            "MORE (Zeng et al.) 2023",
+            "groups",
+            "test_multi_task.py",
+            population=_balanced,
+        ),
+        NamedModel(
             "per-annotator",
             "a taste for each annotator, drawn to that of all",
             "hierarchical shrinkage (Efron and Morris 1973)",
             "annotators",
             "test_populations_proof.py",
-            population=lambda key: PerAnnotator(),
+            population=lambda key: PerAnnotator(choose="likelihood"),
         ),
         NamedModel(
             "hierarchical",
@@ -304,7 +319,7 @@ CATALOG: dict[str, NamedModel] = {
             "annotators",
             "test_heads_proof.py",
             head=PrincipalDirections,
-            population=lambda key: PerAnnotator(),
+            population=lambda key: PerAnnotator(choose="likelihood"),
         ),
         NamedModel(
             "low-rank",

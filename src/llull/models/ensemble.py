@@ -34,8 +34,8 @@ class Ensemble:
     """Fits of one model that differ by what they saw or by chance, used as one model.
 
     By ``seeds``, members see the same and differ in starts, order of batches and contexts held out, and so in what
-    strengths are chosen (deep ensembles, Lakshminarayanan et al., 2017); what one fit leaves undetermined comes from its
-    own Laplace approximation. By ``contexts``, every context has a random weight of its own in each fit, drawn from an
+    strengths are chosen (deep ensembles, Lakshminarayanan et al., 2017); what one fit leaves undetermined comes from
+    its own Laplace approximation. By ``contexts``, every context has a random weight of its own in each fit, from an
     exponential distribution with mean 1 (the Bayesian bootstrap, Rubin, 1981), and members differ as fits to fresh
     samples would. That says nothing of what a penalty takes away: where people's weights are drawn to others, it is
     far too sure (see ``tests/models/test_uncertainty_coverage.py``), while it is right for one taste.

@@ -88,7 +88,7 @@ def compare(
     print_reading(preferences, console)
     some = some_annotators(preferences, annotators, seed)
     judged = ranked(some, rating, seed, console)
-    grouped = any(model.name in ("per-group", "hierarchical") for model in chosen)
+    grouped = any(model.name in ("per-group", "hierarchical", "balanced") for model in chosen)
     key = groups or (_first_group(judged) if grouped else None)
     if key and not groups:
         console.print(f"groups are told apart by {key!r}")
