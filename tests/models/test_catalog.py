@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 
 def judged() -> tuple[Crowd, Preferences]:
     crowd = Crowd(np.tile([1.0, -1.0, 0.5], (8, 1)), 12, 0)
-    levels = np.clip(2 + crowd.rows @ [1.0, -1.0, 0.5], 0, 4).round().reshape(-1, 2)
+    felt = crowd.rows @ [1.0, -1.0, 0.5] + np.random.default_rng(1).logistic(size=len(crowd.rows))
+    levels = np.clip(2 + felt, 0, 4).round().reshape(-1, 2)
     with_groups = [
         Judgment(
             one.options,

@@ -16,6 +16,20 @@ from llull.errors import InputError
 
 
 @dataclass(frozen=True)
+class Given:
+    """Ratings, and who gave them. Arrays have length n but where said."""
+
+    level: np.ndarray
+    """int, index into ``levels``"""
+    author: np.ndarray
+    """int, row of the table of parameters"""
+    weight: np.ndarray
+    """float64"""
+    levels: np.ndarray
+    """float64 [L]: the values that there are, rising"""
+
+
+@dataclass(frozen=True)
 class Told:
     """What ratings say at some parameters."""
 
@@ -23,10 +37,8 @@ class Told:
     """float64 [n]: minus the log-likelihood"""
     by_utility: np.ndarray
     """float64 [n]: its derivative"""
-    bend: np.ndarray
-    """float64 [n]: its second derivative in the utility, at least 0"""
-    by_own: np.ndarray
-    """float64 [n, q]: its derivative in the parameters of the rating's author; in those of all, if they are shared"""
+    by_parameter: np.ndarray
+    """float64 [a, q]: the derivative of the weighted loss of each author's ratings in its parameters"""
 
 
 class RatingScale(ABC):
@@ -41,15 +53,18 @@ class RatingScale(ABC):
         """Where the search for the parameters of all begins [q]."""
 
     @abstractmethod
-    def told(self, utility: np.ndarray, value: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> Told:
+    def told(self, utility: np.ndarray, given: Given, table: np.ndarray) -> Told:
         """The loss of ratings and its derivatives.
 
         Args:
-            utility: float64 [n].
-            value: float64 [n], the ratings.
-            parameters: float64 [n, q], of each rating's author.
-            levels: float64 [L], the values that there are.
+            utility: float64 [n], of the option of each rating.
+            given: the ratings.
+            table: float64 [a, q], the parameters of each author.
         """
+
+    @abstractmethod
+    def bends(self, utility: np.ndarray, given: Given, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The second derivative in the utility [n], at least 0; and the slope in an author's parameters [n, q]."""
 
     @abstractmethod
     def expected(self, utility: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -93,27 +108,32 @@ class Ordinal(RatingScale):
         cuts = np.log(below / (1 - below))
         return np.concatenate([cuts[:1], np.log(np.diff(cuts))])
 
-    def told(self, utility: np.ndarray, value: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> Told:
+    def told(self, utility: np.ndarray, given: Given, table: np.ndarray) -> Told:
         """Minus the log of F(high) - F(low), F logistic, for the thresholds around each rating."""
-        level = np.searchsorted(levels, value)
-        cuts = thresholds(parameters)
-        edge = np.full((len(level), 1), np.inf)
-        cuts = np.concatenate([-edge, cuts, edge], axis=1)
-        at = np.arange(len(level))
+        at, level = given.author, given.level
+        cuts, apart = _edges(table)
         high, low = cuts[at, level + 1] - utility, cuts[at, level] - utility
         # F(high) - F(low) = F(high) F(-low) (1 - exp(low - high)), which does not cancel far out.
-        apart = high - low
-        loss = np.logaddexp(0, -high) + np.logaddexp(0, low) - np.log(-np.expm1(-apart))
-        room = np.exp(-apart) / -np.expm1(-apart)
+        loss = np.logaddexp(0, -high) + np.logaddexp(0, low) - np.log(-np.expm1(-apart))[at, level]
+        room = (np.exp(-apart) / -np.expm1(-apart))[at, level]
         by_high, by_low = -expit(-high) - room, expit(low) + room
-        of_cuts = np.zeros((len(level), len(levels) + 1))
-        of_cuts[at, level + 1] = by_high
-        of_cuts[at, level] += by_low
-        # Each step moves all thresholds above it.
-        by_own = np.cumsum(of_cuts[:, -2:0:-1], axis=1)[:, ::-1].copy()
-        by_own[:, 1:] *= np.exp(parameters[:, 1:])
+        many = cuts.shape[1]
+        place = at * many + level
+        of_cuts = np.bincount(place + 1, given.weight * by_high, cuts.size)
+        of_cuts = (of_cuts + np.bincount(place, given.weight * by_low, cuts.size)).reshape(cuts.shape)
+        return Told(loss, -(by_high + by_low), _of_steps(of_cuts, table))
+
+    def bends(self, utility: np.ndarray, given: Given, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F (1 - F) at both thresholds; and the slopes."""
+        at, level = given.author, given.level
+        cuts, apart = _edges(table)
+        high, low = cuts[at, level + 1] - utility, cuts[at, level] - utility
+        room = (np.exp(-apart) / -np.expm1(-apart))[at, level]
+        of_cuts = np.zeros((len(level), cuts.shape[1]))
+        of_cuts[np.arange(len(level)), level + 1] = -expit(-high) - room
+        of_cuts[np.arange(len(level)), level] = expit(low) + room
         bend = expit(high) * expit(-high) + expit(low) * expit(-low)
-        return Told(loss, -(by_high + by_low), bend, by_own)
+        return bend, _of_steps(of_cuts, table[at])
 
     def expected(self, utility: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> np.ndarray:
         """The mean of the levels by their probabilities."""
@@ -138,12 +158,23 @@ class Regression(RatingScale):
         spread = np.sqrt(np.average((value - mean) ** 2, weights=weight))
         return np.array([-mean / spread, np.log(spread)])
 
-    def told(self, utility: np.ndarray, value: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> Told:
+    def told(self, utility: np.ndarray, given: Given, table: np.ndarray) -> Told:
         """Half the squared error in units of the noise, plus log s."""
-        scaled = value * np.exp(-parameters[:, 1])
-        missed = utility - parameters[:, 0] - scaled
-        by_own = np.stack([-missed, 1 + missed * scaled], axis=1)
-        return Told(0.5 * missed**2 + parameters[:, 1], missed, np.ones_like(missed), by_own)
+        missed, by_own = self._missed(utility, given, table)
+        columns = [np.bincount(given.author, given.weight * column, len(table)) for column in by_own.T]
+        return Told(0.5 * missed**2 + table[given.author, 1], missed, np.stack(columns, axis=1))
+
+    def bends(self, utility: np.ndarray, given: Given, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """1; and the slopes."""
+        missed, by_own = self._missed(utility, given, table)
+        return np.ones_like(missed), by_own
+
+    @staticmethod
+    def _missed(utility: np.ndarray, given: Given, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first, log_noise = table[given.author].T
+        scaled = given.levels[given.level] * np.exp(-log_noise)
+        missed = utility - first - scaled
+        return missed, np.stack([-missed, 1 + missed * scaled], axis=1)
 
     def expected(self, utility: np.ndarray, parameters: np.ndarray, levels: np.ndarray) -> np.ndarray:
         """a + s u."""
@@ -154,3 +185,17 @@ def thresholds(parameters: np.ndarray) -> np.ndarray:
     """Rising thresholds [n, q] from the first one and the logs of the steps."""
     steps = np.concatenate([parameters[:, :1], np.exp(parameters[:, 1:])], axis=1)
     return np.cumsum(steps, axis=1)
+
+
+def _edges(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds with infinities about them [a, L + 1], and what is between each and the next [a, L]."""
+    edge = np.full((len(table), 1), np.inf)
+    cuts = np.concatenate([-edge, thresholds(table), edge], axis=1)
+    return cuts, np.diff(cuts, axis=1)
+
+
+def _of_steps(of_cuts: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """From slopes in thresholds with their edges to those in parameters: each step moves all thresholds above it."""
+    found = np.cumsum(of_cuts[:, -2:0:-1], axis=1)[:, ::-1].copy()
+    found[:, 1:] *= np.exp(parameters[:, 1:])
+    return found

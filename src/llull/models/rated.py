@@ -16,7 +16,7 @@ from llull.judgments.views import Options, Pairs, Ratings
 from llull.models import links
 from llull.models.fitting.weights import weighted_gram
 from llull.models.links import Link
-from llull.models.ordinal import Ordinal, RatingScale, Regression
+from llull.models.ordinal import Given, Ordinal, RatingScale, Regression
 from llull.models.utility_model import UtilityModel
 
 _SCALES = {"Ordinal": Ordinal, "Regression": Regression}
@@ -301,6 +301,8 @@ class RatedObjective:
         self.shrinkage = np.zeros(self.own) if shrinkage is None else shrinkage
         self.people = len(said.annotators) if np.isfinite(self.shrinkage).all() else 0
         extra = 0 if self.link is None else 1 + len(self.link.parameter_names)
+        author = np.where(said.author >= 0, said.author, self.people) if self.people else 0 * said.author
+        self._given = Given(np.searchsorted(said.levels, said.value), author, said.weight, said.levels)
         self._cuts = np.cumsum([rows.shape[1], len(self.common), self.people * self.own])
         self.size = int(self._cuts[-1]) + extra
 
@@ -325,11 +327,10 @@ class RatedObjective:
         weights, common, own, beside = np.split(x, self._cuts)
         said = self.said
         utility = self.rows @ weights
-        told = self.scale.told(utility[said.option], said.value, self._parameters(common, own), said.levels)
+        told = self.scale.told(utility[said.option], self._given, self._table(common, own))
         value = float(said.weight @ told.loss)
         of_rows = np.bincount(said.option, said.weight * told.by_utility, len(utility))
-        by_own = said.weight[:, None] * told.by_own
-        of_people = self._by_person(by_own[:, : self.own])
+        of_people = told.by_parameter[: self.people, : self.own].ravel()
         of_beside = np.zeros(len(beside))
         if self.link is not None and said.pairs is not None:
             pairs, scale = said.pairs, float(np.exp(beside[0]))
@@ -346,17 +347,23 @@ class RatedObjective:
             pull = np.tile(self.shrinkage, self.people) * own
             value += 0.5 * float(pull @ own)
             of_people = of_people + pull
-        return value, np.concatenate([of_rows @ self.rows + self.l2 * far, by_own.sum(axis=0), of_people, of_beside])
+        return value, np.concatenate(
+            [of_rows @ self.rows + self.l2 * far, told.by_parameter.sum(axis=0), of_people, of_beside]
+        )
 
     def fit(self, start: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The optimum, and errors of the deviations."""
-        found = minimize(
-            self.value_and_gradient,
-            self.packed(start),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 5000, "maxfun": 10000, "gtol": 1e-7 * max(self.said.total, 1.0), "ftol": 1e-13},
-        )
+        x = self.packed(start)
+        # In units in which the curvature is about 1, for which the search is far shorter.
+        unit = 1 / np.sqrt(self._diagonal(self.unpacked(x)))
+
+        def scaled(y: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = self.value_and_gradient(y * unit)
+            return value, gradient * unit
+
+        options = {"maxiter": 5000, "maxfun": 10000, "gtol": 1e-6 * max(self.said.total, 1.0) ** 0.5, "ftol": 1e-13}
+        found = minimize(scaled, x / unit, jac=True, method="L-BFGS-B", options=options)
+        found.x = found.x * unit
         return self._with_errors(self.unpacked(found.x))
 
     def fit_own(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -375,8 +382,8 @@ class RatedObjective:
         """Second derivatives in the weights: [d, d]."""
         arrays = self.unpacked(self.packed(arrays))
         said, utility = self.said, self.rows @ arrays["weights"]
-        told = self._told(arrays)
-        total = weighted_gram(self.rows, np.bincount(said.option, said.weight * told.bend, len(utility)))
+        bend, _ = self._bends(arrays)
+        total = weighted_gram(self.rows, np.bincount(said.option, said.weight * bend, len(utility)))
         if self.link is not None and said.pairs is not None:
             pairs, scale, theta = said.pairs, float(np.exp(arrays["beside"][0])), arrays["beside"][1:]
             margin = self._margin(scale * (utility[pairs.winner] - utility[pairs.loser]))
@@ -393,30 +400,39 @@ class RatedObjective:
         both = [determined[g].sum() / max(float(square[g].sum()), 1e-300) for g in groups if len(square[g])]
         return np.clip(np.repeat(both, [1, self.own - 1][: len(both)]), 1e-3, _MOST)
 
-    def _told(self, arrays: dict[str, np.ndarray]) -> Any:
+    def _diagonal(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """About the curvature in each entry of x, penalties included."""
+        bend, by_own = self._bends(arrays)
+        seen = np.bincount(self.said.option, self.said.weight * bend, len(self.rows))
+        if self.link is not None and self.said.pairs is not None:
+            pairs = self.said.pairs
+            seen += np.bincount(np.append(pairs.winner, pairs.loser), np.tile(pairs.weight, 2) / 4, len(self.rows))
+        weights = seen @ self.rows**2 + self.l2
+        common = np.append((self.said.weight @ bend), self.said.weight @ by_own[:, 1:] ** 2)
+        own = self._with_errors(arrays)["own_error"] ** -2.0
+        pairs_told = 0.0 if self.said.pairs is None else float(self.said.pairs.weight.sum()) / 4
+        beside = np.full(self.size - int(self._cuts[-1]), pairs_told)
+        return np.maximum(np.concatenate([weights, common, own.ravel(), beside]), 1e-6)
+
+    def _bends(self, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         utility = self.rows @ arrays["weights"]
-        parameters = self._parameters(arrays["common"], arrays["own"].ravel())
-        return self.scale.told(utility[self.said.option], self.said.value, parameters, self.said.levels)
+        table = self._table(arrays["common"], arrays["own"].ravel())
+        return self.scale.bends(utility[self.said.option], self._given, table)
 
     def _with_errors(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not self.people:
             return {**arrays, "own_error": np.zeros((0, self.own))}
-        told = self._told(arrays)
+        bend, by_own = self._bends(arrays)
         # Of steps the expected curvature, as the mean square of the slope is; of the first deviation the exact one.
-        bend = np.column_stack([told.bend, told.by_own[:, 1 : self.own] ** 2]) * self.said.weight[:, None]
-        return {**arrays, "own_error": 1 / np.sqrt(self._by_person(bend).reshape(-1, self.own) + self.shrinkage)}
+        bent = np.column_stack([bend, by_own[:, 1 : self.own] ** 2]) * self.said.weight[:, None]
+        known = [np.bincount(self._given.author, column, self.people + 1)[: self.people] for column in bent.T]
+        return {**arrays, "own_error": 1 / np.sqrt(np.stack(known, axis=1) + self.shrinkage)}
 
-    def _parameters(self, common: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def _table(self, common: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Parameters of each author [people + 1, q]; the last row is of all."""
         table = np.tile(common, (self.people + 1, 1))
         table[: self.people, : self.own] += own.reshape(self.people, self.own)
-        return table[self._who()]
-
-    def _who(self) -> np.ndarray:
-        return np.where(self.said.author >= 0, self.said.author, self.people) if self.people else 0 * self.said.author
-
-    def _by_person(self, columns: np.ndarray) -> np.ndarray:
-        found = [np.bincount(self._who(), column, self.people + 1)[: self.people] for column in columns.T]
-        return np.stack(found, axis=1).ravel()
+        return table
 
     def _margin(self, margin: np.ndarray) -> np.ndarray:
         return margin if self.said.lead is None else margin - self.said.lead
