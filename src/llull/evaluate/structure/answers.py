@@ -55,6 +55,11 @@ def answers(pairs: Pairs) -> Answers:
     return Answers(first, second, says, item, annotator, group, context, judgment)
 
 
+def asked_singly(given: Answers) -> bool:
+    """Whether every judgment answers about one pair only, so that answers are not read off rankings."""
+    return len(np.unique(given.judgment)) == len(given)
+
+
 def disjoint(given: Answers, seed: int) -> np.ndarray:
     """Positions of answers such that none of an annotator's shows an option that another of its does.
 

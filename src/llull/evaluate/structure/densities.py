@@ -18,7 +18,7 @@ from scipy.special import expit, logsumexp
 
 from llull.errors import InputError
 from llull.evaluate.intervals import Estimate, mean_interval, nothing
-from llull.evaluate.structure.answers import answers, named_options
+from llull.evaluate.structure.answers import answers, asked_singly, named_options
 from llull.evaluate.structure.finding import Finding, span
 from llull.evaluate.structure.heterogeneity import usable
 from llull.evaluate.structure.tastes import Tastes, held_out, one_taste, responsibilities, several_tastes
@@ -68,11 +68,12 @@ class OneDensity(Finding):
         )
 
 
-def one_density(pairs: Pairs, *, seed: int = 0) -> OneDensity:
+def one_density(pairs: Pairs, *, from_ratings: bool = False, seed: int = 0) -> OneDensity:
     """Test the reading of utilities as one density: one table of scores against two, on answers held out.
 
     Args:
         pairs: with annotators, of options that recur; only the 64 most judged count.
+        from_ratings: whether pairs were made from ratings, several of which show the same rating.
         seed: of all randomness.
     """
     names, code = named_options(pairs)
@@ -84,7 +85,7 @@ def one_density(pairs: Pairs, *, seed: int = 0) -> OneDensity:
     at = np.full(len(names), -1)
     at[kept] = np.arange(len(kept))
     given = given.select((at[first] >= 0) & (at[second] >= 0))
-    given, reason = usable(given, _MOST_ANSWERS, seed)
+    given, reason = usable(given, _MOST_ANSWERS, seed, thin=from_ratings or not asked_singly(given))
     if not reason and len(given) < 10 * len(kept):
         reason = f"the {len(kept)} options that were judged most have {len(given):,} answers, fewer than ten each"
     if reason:

@@ -14,9 +14,11 @@ from llull.evaluate.structure.answers import Answers, answers
 from llull.evaluate.structure.finding import Finding, span
 from llull.evaluate.validation import fold_of_judgments
 from llull.judgments import Preferences
+from llull.judgments.views import Pairs
 from llull.models import PerAnnotator, PreferenceModel
 
 _LEAST = 10
+_LEAST_FORESEEN = 100
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Disagreement(Finding):
     among_people: Estimate
     """Share of disagreement that neither noise nor groups account for. NaN unless noise is known."""
     predicted: Estimate
-    """Share of disagreement that a model of each person's taste foresees on answers it has not seen: at least so much
-    is real difference, for what the features do not tell looks like noise. NaN where it was not fitted."""
+    """Share of disagreement that a model of each person's taste foresees, on answers about options of which it knows
+    none of theirs: at least so much is real difference, for what the features do not tell looks like noise. NaN where
+    it was not fitted."""
     repeated: int
     """Times that somebody answered a pair again."""
     group: str = ""
@@ -227,12 +230,15 @@ def _ratio(sums: np.ndarray, seed: int) -> Estimate:
 def _predicted(preferences: Preferences, features: Encoder, folds: int, seed: int) -> Estimate:
     """Variance of answers that a taste of each annotator foresees beyond the common one, of that of disagreement."""
     try:
-        common = _held_out(PreferenceModel(features, seed=seed), preferences, folds, seed)
-        own = _held_out(PreferenceModel(features, population=PerAnnotator(), seed=seed), preferences, folds, seed)
+        pairs = preferences.pairs()
+        fold = fold_of_judgments(preferences, folds, seed)[pairs.judgment]
+        common = _held_out(PreferenceModel(features, seed=seed), pairs, fold)
+        own = _held_out(PreferenceModel(features, population=PerAnnotator(), seed=seed), pairs, fold)
     except InputError:
         return nothing()
-    pairs = preferences.pairs()
-    known = ~pairs.tie & (pairs.annotator >= 0)
+    known = ~pairs.tie & (pairs.annotator >= 0) & ~_seen(pairs, fold)
+    if known.sum() < _LEAST_FORESEEN:
+        return nothing()
     lead = (own - common)[known]
     rest = (1.0 - common)[known]
     # In one orientation: whether the winner or the loser counts as first changes the sign of both factors.
@@ -246,14 +252,28 @@ def _predicted(preferences: Preferences, features: Encoder, folds: int, seed: in
     return bootstrap_interval(sums, pairs.annotator[known], share, seed=seed)
 
 
-def _held_out(model: PreferenceModel, preferences: Preferences, folds: int, seed: int) -> np.ndarray:
-    pairs = preferences.pairs()
-    fold = fold_of_judgments(preferences, folds, seed)[pairs.judgment]
+def _held_out(model: PreferenceModel, pairs: Pairs, fold: np.ndarray) -> np.ndarray:
     found = np.empty(len(pairs))
-    for one in range(folds):
+    for one in np.unique(fold):
         fitted = model.fit(pairs.select(fold != one))
         found[fold == one] = fitted.prob(pairs.select(fold == one))
     return found
+
+
+def _seen(pairs: Pairs, fold: np.ndarray) -> np.ndarray:
+    """Which pairs show an option that another fold has in an answer of the same annotator: bool [n].
+
+    What was said of that option is then known, and is no taste that is foreseen.
+    """
+    size = len(pairs.options)
+    who = pairs.annotator.astype(np.int64) * size
+    shown = np.concatenate([who + pairs.winner, who + pairs.loser])
+    folds = int(fold.max()) + 1
+    _, place = np.unique(shown, return_inverse=True)
+    present = np.zeros((int(place.max()) + 1, folds), bool)
+    present[place, np.tile(fold, 2)] = True
+    elsewhere = present[place].sum(axis=1) > 1
+    return elsewhere[: len(fold)] | elsewhere[len(fold) :]
 
 
 def _unknown(reason: str, group: str | None) -> Disagreement:

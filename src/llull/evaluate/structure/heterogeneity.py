@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from llull.encoders import Encoder
 from llull.evaluate.intervals import Estimate, mean_interval, nothing
-from llull.evaluate.structure.answers import Answers, answers, directions, disjoint
+from llull.evaluate.structure.answers import Answers, answers, asked_singly, directions, disjoint
 from llull.evaluate.structure.finding import LEVEL, Finding, p_value, said, span
 from llull.evaluate.structure.tastes import PRIOR, held_out, one_taste, several_tastes
 from llull.judgments.columns import number
@@ -34,7 +34,7 @@ class Heterogeneity(Finding):
     annotators: int
     """With at least two answers that can be used."""
     answers: int
-    """That were used: none of a person's shows an option that another of its does."""
+    """That were used."""
     spread_p: float
     """P-value of the score test; NaN where it was not made."""
     spread_null: str
@@ -84,6 +84,7 @@ def heterogeneity(
     pairs: Pairs,
     features: Encoder,
     *,
+    from_ratings: bool = False,
     mixture: bool = True,
     most_answers: int = 6000,
     most_directions: int = 12,
@@ -96,6 +97,7 @@ def heterogeneity(
     Args:
         pairs: with annotators.
         features: of options; frozen.
+        from_ratings: whether pairs were made from ratings, several of which show the same rating.
         mixture: whether to fit two tastes too, which takes seconds instead of a fraction of one.
         most_answers: annotators beyond these are left out at random.
         most_directions: of the features, those along which pairs differ most.
@@ -104,7 +106,9 @@ def heterogeneity(
         seed: of all randomness.
     """
     given = answers(pairs)
-    given, reason = usable(given, most_answers, seed)
+    # Indicators leave nothing about an option untold; other features do.
+    told = bool(features.fit(pairs.options).indicators.all())
+    given, reason = usable(given, most_answers, seed, thin=from_ratings or not told or not asked_singly(given))
     if reason:
         return Heterogeneity(0, len(given), math.nan, "", math.nan, math.nan, math.nan, nothing(), reason)
     x = directions(pairs, features, given, most_directions)
@@ -125,18 +129,27 @@ def heterogeneity(
     return Heterogeneity(people, len(given), spread, null, p, ratio, minority, gain)
 
 
-def usable(given: Answers, most: int, seed: int) -> tuple[Answers, str]:
-    """Answers of known annotators that share no options, at least two of each; or why there are too few."""
+def usable(given: Answers, most: int, seed: int, *, thin: bool) -> tuple[Answers, str]:
+    """Answers of known annotators, at least two of each; or why there are too few.
+
+    Args:
+        given: all of them.
+        most: annotators beyond so many answers are left out at random.
+        seed: of the choice.
+        thin: keep only answers that share no option with another of their annotator's.
+    """
     known = given.select(given.annotator >= 0)
     if not len(known):
         return known, "no judgment names its annotator"
-    known = known.select(disjoint(known, seed))
+    if thin:
+        known = known.select(disjoint(known, seed))
     count = np.bincount(known.annotator)
     known = known.select(count[known.annotator] >= 2)
     able = np.random.default_rng(seed).permutation(np.unique(known.annotator))
-    kept = able[: max(int(np.searchsorted(np.cumsum(count[able]), most)), _LEAST_ANNOTATORS)]
     if len(able) < _LEAST_ANNOTATORS:
-        return known, f"{len(able)} annotators judged two or more pairs that share no option; it takes five"
+        which = "two or more pairs that share no option" if thin else "two or more pairs"
+        return known, f"{len(able)} annotators judged {which}; it takes five"
+    kept = able[: max(int(np.searchsorted(np.cumsum(count[able]), most)), _LEAST_ANNOTATORS)]
     return known.select(np.isin(known.annotator, kept)), ""
 
 

@@ -74,7 +74,7 @@ def structure(
         preferences: that put options in order.
         features: of the options; frozen.
         group: what tells groups of annotators apart.
-        rated: judgments with ratings, where they are not among the same ones.
+        rated: the judgments with ratings that pairs were made from, if they were.
         full: also fit two tastes, a model that allows circles, one of each person and two tables of scores, in
             seconds to minutes. Without, what costs a fraction of a second.
         seed: of all randomness.
@@ -82,8 +82,9 @@ def structure(
     """
     pairs = preferences.pairs()
     features = features.fit(pairs.options)
+    made = rated is not None and rated is not preferences
     tell("asking whether people want different things")
-    people = heterogeneity(pairs, features, mixture=full, seed=seed)
+    people = heterogeneity(pairs, features, from_ratings=made, mixture=full, seed=seed)
     tell("asking how people disagree")
     parts = disagreement(preferences, group=group, features=features if full else None, seed=seed)
     tell("looking for circles")
@@ -92,6 +93,6 @@ def structure(
     if not full:
         return Structure(people, circles, agreed, parts)
     tell("asking whether one score for each option will do")
-    density = one_density(pairs, seed=seed)
+    density = one_density(pairs, from_ratings=made, seed=seed)
     tell("fitting a model that allows circles")
     return Structure(people, circles, agreed, parts, density, cyclic_gain(preferences, features, seed=seed))

@@ -102,7 +102,8 @@ def held_out(
         known = responsibilities(two, *seen)
         # Of somebody with no answer in this half, only how common the tastes are is known.
         whose = np.vstack([known, np.tile(two.share, (people - len(known), 1))])
-        single[out] = expit(x[out] @ one_taste(*seen[:3]).weights[0])
+        # A mixture of one: its weights are shrunk no more than those of two, which would favor two.
+        single[out] = expit(x[out] @ several_tastes(*seen, 1, rng, restarts=1).weights[0])
         double[out] = (expit(x[out] @ two.weights.T) * whose[who[out]]).sum(axis=1)
     return single, double
 
