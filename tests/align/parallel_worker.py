@@ -36,10 +36,19 @@ from transformers import PreTrainedTokenizerFast
 from llull.align import Adapter, LiveReference, Trainer
 from llull.align.gathering import is_shared
 from llull.align.policies import Policy, load_policy, save_policy, with_adapters
+from llull.align.reward_composed import StatesOnly
 from llull.align.reward_heads import make_head
 from llull.align.reward_model import RewardModel
+from llull.align.reward_people import Above, PeopleReward
 from llull.align.reward_saving import SavedReward, load_reward_model, save_reward_model
 from llull.language.model import LanguageModel
+from llull.models.fitting.part import Part as FittedPart
+from llull.models.fitting.part import Parts
+from llull.models.heads import Linear
+from llull.models.links import DavidsonTies
+from llull.models.populations import Mixture
+from llull.models.votes import Scaling, Votes
+from llull.objectives import PairUnits
 from llull.objectives.presets.rewards import BradleyTerryReward
 from llull.objectives.references import ReferenceRule
 
@@ -66,9 +75,9 @@ def accelerator_of(mode: str) -> Accelerator:
     return accelerator
 
 
-CASES = (*FAMILIES, "tied", "adapter", "moving")
+CASES = (*FAMILIES, "tied", "adapter", "moving", "tastes")
 SAVED = ("policy", "tied", "adapter", "linear reward", "deep reward", "adapter reward")
-RESUMED = ("LCPO", "KTO", "moving")
+RESUMED = ("LCPO", "KTO", "moving", "tastes")
 
 
 def adapted(folder: Path) -> LanguageModel:
@@ -77,6 +86,31 @@ def adapted(folder: Path) -> LanguageModel:
     base.save_pretrained(folder)
     base.name_or_path = str(folder)
     return LanguageModel(with_adapters(base, Adapter(rank=4)).to(torch.float64))
+
+
+def tastes() -> PeopleReward:
+    """The likelihood of a mixture of two tastes with ties, of the annotators of `make_data`."""
+    units, width, random = make_data().units["main"], 32, np.random.default_rng(0)
+    assert isinstance(units, PairUnits)
+    annotator = units.annotator.numpy()
+    pairs = np.arange(len(units))
+    votes = Votes(
+        rows=random.normal(size=(2 * len(units), width)),
+        winner=2 * pairs,
+        loser=2 * pairs + 1,
+        tie=units.tie.numpy(),
+        weight=units.weight.double().numpy(),
+        context=pairs,
+        annotator=annotator,
+        judgment=pairs,
+        member=annotator,
+        members=("a", "b", "c"),
+    )
+    known = (np.zeros(1), np.eye(width), np.ones(width), 1.0, True, 1, 1.0)
+    parts = {f"taste {k}": FittedPart({}, random.normal(size=width), *known) for k in range(2)}
+    above = Above(Linear(), DavidsonTies(), Mixture(2))
+    scaling = Scaling(np.zeros(width), np.ones(width))
+    return PeopleReward(above, Parts(None, parts, {"prior": np.array([0.6, 0.4])}), scaling, votes)
 
 
 def make_case(name: str, folder: Path, accelerator: Accelerator, **arguments: Any) -> Trainer:
@@ -89,6 +123,8 @@ def make_case(name: str, folder: Path, accelerator: Accelerator, **arguments: An
         arguments["model"] = adapted(folder / f"base {accelerator.process_index}")
     if name == "moving":
         arguments["reference"] = LiveReference(make_model(dtype=torch.float64), ReferenceRule("soft", every=1))
+    if name == "tastes":
+        arguments |= {"model": StatesOnly(make_model(dtype=torch.float64).model).double(), "objective": tastes()}
     return make_trainer(
         name if name in FAMILIES else "DPO",
         folder,

@@ -170,10 +170,27 @@ def test_hidden_states_are_features_of_any_preference_model(stories: str, tmp_pa
     assert {line["prob_first"] > 0.5 for line in lines(tmp_path / "p.jsonl")} == {True, False}
 
 
+@pytest.mark.slow
+def test_a_population_above_a_model_that_learns_is_a_preference_model(stories: str, tmp_path: Path) -> None:
+    data = demo(seed=0).select(range(0, 2000, 25)).save(tmp_path / "demo.parquet")
+    words = ["--features.lora.rank", "2", "--features.batch_size", "16", "--features.max_tokens", "256"]
+    out = tmp_path / "run"
+    parts = ["--model.population", "Mixture", "--model.population.tastes", "2"]
+    assert main(["fit", str(data), "--features.lm", stories, *words, *parts, "--out", str(out)]) == 0
+    found = json.loads((out / "metrics.json").read_text())
+    assert [each["model"].split(", ")[-1] for each in found["models"]] == ["end to end", "frozen"]
+    assert main(["predict", str(out), str(data), "--out", str(tmp_path / "p.jsonl")]) == 0
+    assert {line["prob_first"] > 0.5 for line in lines(tmp_path / "p.jsonl")} == {True, False}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["fit", "{votes}", "--features.lm", "{stories}", "--model.features", "OneHot"], "give one"),
+        (
+            ["fit", "{votes}", "--features.lm", "{stories}", "--features.head", "mlp", "--model.l2", "1"],
+            "are of a reward model",
+        ),
         (["score", "{run}", "{votes}", "--reference", "{stories}"], "is a reward model"),
         (["score", "{stories}", "{votes}", "--reference", "{run}"], "a reference is a language model"),
         (["score", "nowhere/at/all", "{votes}"], "nowhere/at/all"),

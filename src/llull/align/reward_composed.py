@@ -128,7 +128,7 @@ def fit_composed(
     torch.manual_seed(settings.seed)
     start = load_policy(model, adapter=adapter, precision=settings.precision, seed=settings.seed)
     start.model.to(accelerator.device)
-    reading = _StatesOnly(start.model.model)
+    reading = StatesOnly(start.model.model)
     settings = with_rate(settings, reading)
     assert settings.learning_rate is not None
 
@@ -182,7 +182,7 @@ def fit_composed(
         fitted.save(folder / MODEL)
     evaluation, before = None, None
     if measured is not None:
-        name = f"{type(frozen.population).__name__} on {start.name}"
+        name = f"{type(frozen.population).__name__} above {Path(start.name).name}"
         evaluation = evaluate(fitted, measured, by=by, train=learned, name=f"{name}, end to end")
         before = evaluate(frozen, measured, by=by, train=learned, name=f"{name}, frozen")
     return FittedComposition(
@@ -200,8 +200,12 @@ def _save_language(model: LanguageModel, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-class _StatesOnly(RewardModel):
-    """A language model whose hidden states are read and whose rewards are not: its head never learns."""
+class StatesOnly(RewardModel):
+    """A language model whose hidden states are read and whose rewards are not: its head never learns.
+
+    Args:
+        model: as in `RewardModel`.
+    """
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__(model, _silent(model))
