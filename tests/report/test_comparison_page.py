@@ -62,7 +62,7 @@ def test_the_table_has_the_paired_difference_from_the_first():
     change = next(d.change for d in compared(report.evaluations).differences if d.metric == "accuracy" and not d.by)
     accuracy = report.evaluations[1].overall["accuracy"]
     assert (
-        f"each <i> one for each <group> {100 * accuracy.value:.1f}% {100 * accuracy.low:.1f} to "
+        f"each <i> {100 * accuracy.value:.1f}% {100 * accuracy.low:.1f} to "
         f"{100 * accuracy.high:.1f}% +{100 * change.value:.1f} +{100 * change.low:.1f} to +{100 * change.high:.1f}"
     ) in said
 
@@ -70,5 +70,6 @@ def test_the_table_has_the_paired_difference_from_the_first():
 def test_of_the_simplest_it_is_said_that_no_other_is_better():
     said = text_of(render_comparison(on_people()))
     assert "It is the simplest of them, and none of the others predicts surely better." in said
-    assert "mixture <i> a few tastes 52.0% 58.0% 61.0% 1.2" in said
+    assert "mixture <i> 52.0% 58.0% 61.0% 1.2" in said
     assert "12 new people held out" in said
+    assert "mixture <i>: a few tastes" in said

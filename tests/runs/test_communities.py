@@ -15,6 +15,7 @@ from llull.runs.communities import adaptation_found, cycles_found, people_found
 from llull.runs.people_map import directions, position
 from llull.runs.questions import items_of
 from llull.runs.tastes import read_tastes, share_draws
+from llull.runs.wants import clustered
 
 PEOPLE, EACH, TERSE = 40, 30, 0.35
 NAMED = TextStatistics(
@@ -294,3 +295,17 @@ def test_cycles_are_told_where_options_meet_and_not_elsewhere():
     assert found is not None
     assert ("of them circles", "1") in found.numbers
     assert len(found.examples) == 1
+
+
+def test_variances_of_pairs_that_share_options_count_all_that_resemble_each_other():
+    pairs = Preferences.from_judgments(
+        [
+            Judgment([named_option(a), named_option(b)], ranking=[[0], [1]], annotator=f"p{i}", annotator_kind="human")
+            for i, (a, b) in enumerate([("a", "b"), ("b", "c"), ("c", "d"), ("a", "b"), ("e", "f")])
+        ]
+    ).pairs()
+    score = np.random.default_rng(4).normal(size=(2, len(pairs)))
+    ends = [{int(w), int(v)} for w, v in zip(pairs.winner, pairs.loser, strict=True)]
+    alike = np.array([[bool(one & other) for other in ends] for one in ends])
+    expected = np.maximum(np.einsum("qi,ij,qj->q", score, alike, score), 0.0)
+    np.testing.assert_allclose(clustered(score, pairs), expected, atol=1e-12)

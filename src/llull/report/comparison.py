@@ -99,10 +99,11 @@ def _headline(report: ComparisonReport) -> Markup:
 
 def _models(report: ComparisonReport) -> Markup:
     rows: list[list[str]] = []
+    told_of = [element("li", element("b", f"{one.name}: "), one.what) for one in report.models if one.what]
+    assumed = element("ul", *told_of) if told_of else None
     if report.evaluations:
         head = [
             "Model",
-            "What it assumes",
             "Accuracy",
             "Interval",
             "Minus the first",
@@ -117,7 +118,6 @@ def _models(report: ComparisonReport) -> Markup:
             rows.append(
                 [
                     model.name,
-                    model.what,
                     percent(accuracy.value),
                     percent_interval(accuracy),
                     points(change.value) if change else "",
@@ -127,7 +127,8 @@ def _models(report: ComparisonReport) -> Markup:
                 ]
             )
         return joined(
-            table("Measured on the same held-out pairs, the simplest model first", head, rows, text_columns=2),
+            assumed,
+            table("Measured on the same held-out pairs, the simplest model first", head, rows),
             element(
                 "p",
                 "Accuracy: how often the option that the model prefers was preferred. Minus the first: the difference "
@@ -140,9 +141,9 @@ def _models(report: ComparisonReport) -> Markup:
     counts = [one.told for one in report.adaptation[0].counts] if report.adaptation else []
     for model, curve in zip(report.models, report.adaptation, strict=True):
         cells = [percent(one.accuracy.value) for one in curve.counts]
-        rows.append([model.name, model.what, *cells, f"{model.seconds:.1f}"])
-    head = ["Model", "What it assumes", *(f"{told} told" for told in counts), "Seconds"]
-    return table("Accuracy on new people, by how many of their judgments were told", head, rows, text_columns=2)
+        rows.append([model.name, *cells, f"{model.seconds:.1f}"])
+    head = ["Model", *(f"{told} told" for told in counts), "Seconds"]
+    return joined(assumed, table("Accuracy on new people, by how many of their judgments were told", head, rows))
 
 
 def _changes(evaluations: Sequence[Evaluation]) -> list[Difference]:

@@ -7,6 +7,7 @@ from scipy.special import ndtri
 
 from llull.encoders import Encoder, TextStatistics
 from llull.evaluate.intervals import LEVEL
+from llull.judgments.views import Pairs
 from llull.models.votes import Scaling
 from llull.report.people_content import Attribute, Range
 from llull.runs.tastes import Tastes
@@ -23,7 +24,7 @@ def wanted(tastes: Tastes) -> tuple[tuple[Attribute, ...], str, tuple[float, ...
 
     A community's utility u (of option pairs, in log-odds) is regressed on the differences x of the pairs' attributes,
     b = (X^T X)^-1 X^T u. For u = C w this is a linear map of the community's weights, so their covariance carries over;
-    to it is added the sandwich covariance of the regression itself, clustered by context.
+    to it is added the sandwich covariance of the regression itself, clustered by context or by option.
     """
     encoder, of = _named(tastes)
     if encoder is None:
@@ -44,7 +45,7 @@ def wanted(tastes: Tastes) -> tuple[tuple[Attribute, ...], str, tuple[float, ...
         left = margin - gaps @ b
         through = tastes.gathered(k, lambda block: solve[:, block])
         found.append(b)
-        variance.append(tastes.variance(k, through) + _clustered(solve, left, tastes.pairs.context))
+        variance.append(tastes.variance(k, through) + clustered(solve * left, tastes.pairs))
         accounted.append(1 - float(weight @ left**2 / max(weight @ margin**2, 1e-300)))
     values, errors = np.stack(found, axis=1), np.sqrt(np.stack(variance, axis=1))
     kept = np.flatnonzero(varied).tolist()
@@ -94,12 +95,22 @@ def _gaps(tastes: Tastes, encoder: Encoder) -> np.ndarray:
     return rows[pairs.winner] - rows[pairs.loser]
 
 
-def _clustered(solve: np.ndarray, left: np.ndarray, context: np.ndarray) -> np.ndarray:
-    """Sandwich variances of a regression: sums of scores within contexts, squared [q]."""
-    _, cluster = np.unique(context, return_inverse=True)
-    if cluster.max() < 1:
-        cluster = np.arange(len(left))
-    return np.stack([np.bincount(cluster, row * left) @ np.bincount(cluster, row * left) for row in solve])
+def clustered(score: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Variances [q] of sums of scores [q, n] that resemble each other within contexts or where pairs share an option.
+
+    The larger of the two is taken. Where pairs share options it is the sum of squares within options, less that within
+    pairs of the same two, which would count twice (dyadic clusters; Aronow, Samii and Assenova, 2015).
+    """
+
+    def squares(cluster: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        _, code = np.unique(cluster, return_inverse=True)
+        return np.stack([np.bincount(code, row) @ np.bincount(code, row) for row in rows])
+
+    low, high = np.minimum(pairs.winner, pairs.loser), np.maximum(pairs.winner, pairs.loser)
+    both = squares(np.concatenate([low, high]), np.concatenate([score, score], axis=1))
+    dyadic = both - squares(low.astype(np.int64) * len(pairs.options) + high, score)
+    many = len(np.unique(pairs.context)) > 1
+    return np.maximum(dyadic, squares(pairs.context, score)) if many else np.maximum(dyadic, 0.0)
 
 
 def _surely_apart(values: np.ndarray, errors: np.ndarray) -> np.ndarray:
