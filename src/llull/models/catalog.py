@@ -47,6 +47,7 @@ from llull.models.populations import (
     PerAnnotator,
     PerCriterion,
     PerGroup,
+    Personas,
     Population,
     Prototypes,
     Shared,
@@ -361,6 +362,14 @@ CATALOG: dict[str, NamedModel] = {
             "annotators who judge the same options",
             "test_graph_users.py",
             population=lambda key: Collaborative(),
+        ),
+        NamedModel(
+            "personas",
+            "a taste for each annotator or group, near to it and far from others who answer the same questions",
+            "Fair-PP 2025",
+            "annotators or groups who answer the same questions",
+            "test_personas.py",
+            population=lambda key: Personas(key),
         ),
         NamedModel(
             "mixture",

@@ -9,6 +9,7 @@ from llull.models.populations.mixture import Mixture
 from llull.models.populations.per_annotator import PerAnnotator
 from llull.models.populations.per_criterion import PerCriterion
 from llull.models.populations.per_group import PerGroup
+from llull.models.populations.personas import Personas
 from llull.models.populations.population import Population
 from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
@@ -22,6 +23,7 @@ __all__ = [
     "PerAnnotator",
     "PerCriterion",
     "PerGroup",
+    "Personas",
     "Population",
     "Prototypes",
     "Shared",
