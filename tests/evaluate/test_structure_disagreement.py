@@ -88,6 +88,12 @@ def test_nobody_asked_twice_is_said() -> None:
     assert found.to_dict()["noise"]["value"] is None
 
 
+def test_pairs_made_from_ratings_are_nobodys_second_answer() -> None:
+    found = disagreement(votes(0, 0.1, 0.5, 0.1), from_ratings=True)
+    assert found.repeated == 0
+    assert np.isnan(found.noise.value)
+
+
 def test_no_overlap_and_no_names_are_said() -> None:
     lonely = [
         Judgment([named_option(f"a{i}"), named_option(f"b{i}")], ranking=[[0], [1]], annotator=f"p{i}")

@@ -80,6 +80,7 @@ def disagreement(
     *,
     group: str | None = None,
     features: Encoder | None = None,
+    from_ratings: bool = False,
     folds: int = 3,
     seed: int = 0,
 ) -> Disagreement:
@@ -100,6 +101,8 @@ def disagreement(
         preferences: the judgments.
         group: what tells groups apart: one of the judgments' groups, a column or a tag.
         features: of options, for the lower bound; without them it is left out.
+        from_ratings: whether pairs were made from ratings. That somebody's pair comes again is then no second answer,
+            and who rates both options alike is not counted among those who disagree.
         folds: of its cross-validation.
         seed: of folds and resamples.
     """
@@ -109,7 +112,7 @@ def disagreement(
     if not len(given):
         return _unknown("no judgment names its annotator", group)
     counts = Counts.of(given)
-    repeated = int(counts.self_couples.sum())
+    repeated = 0 if from_ratings else int(counts.self_couples.sum())
     overlap = int((counts.couples > 0).sum())
     predicted = _predicted(preferences, features, folds, seed) if features is not None else nothing()
     if overlap < _LEAST and not math.isfinite(predicted.value):

@@ -86,7 +86,7 @@ def structure(
     tell("asking whether people want different things")
     people = heterogeneity(pairs, features, from_ratings=made, mixture=full, seed=seed)
     tell("asking how people disagree")
-    parts = disagreement(preferences, group=group, features=features if full else None, seed=seed)
+    parts = disagreement(preferences, group=group, features=features if full else None, from_ratings=made, seed=seed)
     tell("looking for circles")
     circles = transitivity(pairs, seed=seed)
     agreed = protocols(rated or preferences)
