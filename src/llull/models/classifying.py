@@ -152,8 +152,8 @@ class PreferenceClassifier:
 
         pairs = comparisons if isinstance(comparisons, Pairs) else comparisons.pairs()
         first, second, label, answer, _ = self._sides(pairs)
-        tensors = (torch.from_numpy(np.ascontiguousarray(rows)).float() for rows in (first, second))
-        return *tensors, label, torch.from_numpy(answer).float()
+        one, other = (torch.from_numpy(np.ascontiguousarray(rows)).float() for rows in (first, second))
+        return one, other, label, torch.from_numpy(answer).float()
 
     def _comparing(self, learned: dict[str, Any], first: Any, second: Any, label: np.ndarray, answer: Any) -> Any:
         """What comparisons add to the loss."""

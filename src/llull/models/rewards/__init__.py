@@ -11,6 +11,7 @@ from llull.models.rewards.ensembles import (
     utilities_of,
     worst_of,
 )
+from llull.models.rewards.generalizing import Generalizing, fit_generalizing
 from llull.models.rewards.transforms import (
     chance_to_beat,
     good_in_all,
@@ -20,10 +21,12 @@ from llull.models.rewards.transforms import (
 
 __all__ = [
     "Constraints",
+    "Generalizing",
     "Strength",
     "average_weights",
     "capability_scores",
     "chance_to_beat",
+    "fit_generalizing",
     "good_in_all",
     "log_sigmoid_centered",
     "mean_of",
