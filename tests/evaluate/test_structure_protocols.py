@@ -95,6 +95,19 @@ def test_own_ratings_are_told_from_those_of_others() -> None:
     assert others[0].decided.value > 0.85
 
 
+def test_one_context_is_too_few_to_be_sure() -> None:
+    votes = [
+        Judgment(
+            [named_option(f"o{i}"), named_option(f"p{i}")],
+            ranking=[[0], [1]],
+            ratings=[Rating(0, "quality", 2.0, 0, 2), Rating(1, "quality", 1.0, 0, 2)],
+            annotator=f"a{i}",
+        )
+        for i in range(20)
+    ]
+    assert "cannot be said" in protocols(Preferences.from_judgments(votes)).verdict
+
+
 def test_without_ratings_or_rankings_it_is_said() -> None:
     vote = Judgment([named_option("a"), named_option("b")], ranking=[[0], [1]])
     assert "there are no ratings" in protocols(Preferences.from_judgments([vote])).verdict

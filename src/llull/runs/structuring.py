@@ -12,6 +12,7 @@ import llull.judgments
 from llull.encoders import Encoder
 from llull.evaluate.structure import Protocols, Structure
 from llull.evaluate.structure import structure as tested
+from llull.evaluate.structure.finding import span
 from llull.runs.comparing import ranked, some_annotators
 from llull.runs.data import print_reading
 from llull.runs.fitting import default_features
@@ -74,9 +75,7 @@ def protocols_table(found: Protocols) -> Table:
         table.add_column(head, justify="left" if head in ("aspect", "rankings by", "ratings of") else "right")
     for row in found.aspects[:_ROWS]:
         whose = "the same person" if row.by_same else "others, their mean"
-        shares = [
-            f"{100 * e.value:.0f}% ({100 * e.low:.0f} to {100 * e.high:.0f})" for e in (row.decided, row.with_ties)
-        ]
+        shares = [span(estimate, 100) for estimate in (row.decided, row.with_ties)]
         table.add_row(row.aspect, row.criterion or "any criterion", whose, f"{row.pairs:,}", *shares)
     if len(found.aspects) > _ROWS:
         table.caption = f"and {len(found.aspects) - _ROWS} more"

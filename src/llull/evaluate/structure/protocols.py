@@ -61,7 +61,9 @@ class Protocols(Finding):
         share = f"{span(most.decided, 100)} of the pairs that neither ties, {span(most.with_ties, 100)} with ties"
         if not most.decided.n:
             return f"Ratings of {most.aspect!r} and rankings never decide the same pair, so they cannot be compared."
-        if most.decided.high < _HIGH and most.decided.low <= _CHANCE:
+        if not math.isfinite(most.decided.low):
+            said = f"cannot be said to agree with {of} or not, for they are all in one context"
+        elif most.decided.high < _HIGH and most.decided.low <= _CHANCE:
             said = f"do not agree with {of} beyond chance"
         elif most.decided.low >= _HIGH:
             said = f"agree with {of}"
