@@ -68,20 +68,20 @@ def test_without_terms_it_is_the_plain_fit_and_the_model_given_is_left_alone(tmp
 
 @pytest.mark.slow
 def test_on_frozen_features_neither_term_changes_much() -> None:
-    """A negative result: over three seeds, options of the moved policy are told apart as before.
+    """A negative result: over two seeds, options of the moved policy are told apart as before.
 
     The claim (larger spread at no lower accuracy) is about networks that learn their features; above frozen ones, with
     last weights fitted to their optimum, accuracy and spread stay within 2 points and a tenth, at steps of 0.1 and 1.
     """
     pytest.importorskip("torch")
     found = []
-    for seed in range(3):
+    for seed in range(2):
         world = Moved(seed)
         model = PreferenceModel(world.encoder, MLP((32,), HOW, 0.1))
         for how in (Generalizing(), Generalizing(meta=1.0), Generalizing(contrastive=0.1)):
             fitted = fit_generalizing(model, world.judged, how, world.samples)
             found.append((fitted.score(world.later), spread(fitted, world.later) / spread(fitted, world.judged)))
-    plain, meta, contrastive = np.array(found).reshape(3, 3, 2).mean(axis=0)
+    plain, meta, contrastive = np.array(found).reshape(2, 3, 2).mean(axis=0)
     for other in (meta, contrastive):
         assert abs(other[0] - plain[0]) < 0.02
         assert other[1] == pytest.approx(plain[1], rel=0.1)
