@@ -32,6 +32,7 @@ from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
 from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
+    Anchored,
     Collaborative,
     Hierarchical,
     LowRank,
@@ -53,6 +54,7 @@ from llull.models.utility_model import load_utility_model
 
 __all__ = [
     "MLP",
+    "Anchored",
     "AspectScores",
     "Attention",
     "Bilinear",

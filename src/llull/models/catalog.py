@@ -39,6 +39,7 @@ from llull.models.lists import ListLoss
 from llull.models.model import PreferenceModel
 from llull.models.ordinal import Ordinal, Regression
 from llull.models.populations import (
+    Anchored,
     Balanced,
     Collaborative,
     Hierarchical,
@@ -362,6 +363,14 @@ CATALOG: dict[str, NamedModel] = {
             "annotators who judge the same options",
             "test_graph_users.py",
             population=lambda key: Collaborative(),
+        ),
+        NamedModel(
+            "anchored",
+            "a score that is given, such as a similarity, and what a person adds to it",
+            "fast adaptation with Bradley-Terry models (Gallego 2023)",
+            "a first feature that is a score; annotators",
+            "test_similarity.py",
+            population=lambda key: Anchored(),
         ),
         NamedModel(
             "personas",

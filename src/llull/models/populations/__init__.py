@@ -1,5 +1,6 @@
 """The population axis: whose weights they are."""
 
+from llull.models.populations.anchored import Anchored
 from llull.models.populations.balanced import Balanced
 from llull.models.populations.collaborative import Collaborative
 from llull.models.populations.encoded_users import VariationalUsers
@@ -15,6 +16,7 @@ from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
 
 __all__ = [
+    "Anchored",
     "Balanced",
     "Collaborative",
     "Hierarchical",
