@@ -60,8 +60,9 @@ class RankedModel(UtilityModel):
     def made_of(cls, features: Encoder, settings: dict[str, Any]) -> Self:
         """A model of what `settings` gave."""
         given = dict(settings)
-        loss = {name: tuple(value) if isinstance(value, list) else value for name, value in given.pop("loss").items()}
-        return cls(features, ListLoss(**loss), **given)
+        loss = dict(given.pop("loss"))
+        gaps = loss["gaps"]
+        return cls(features, ListLoss(loss["form"], None if gaps is None else tuple(gaps)), **given)
 
     def evidence(self, preferences: Preferences) -> Ranked:
         """Rankings of two options or more."""

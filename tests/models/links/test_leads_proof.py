@@ -147,6 +147,7 @@ def popularity(seed: int, confounded: bool) -> dict[str, tuple[float, float]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_triplets_of_equal_exposure_find_what_is_popular_and_raw_counts_find_what_is_shown(seed):
     found = popularity(seed, confounded=True)
@@ -154,6 +155,7 @@ def test_triplets_of_equal_exposure_find_what_is_popular_and_raw_counts_find_wha
     assert found["matched"][1] > found["cosine"][1] + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_where_all_is_shown_as_often_raw_counts_do(seed):
     found = popularity(seed, confounded=False)
