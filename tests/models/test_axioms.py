@@ -108,6 +108,7 @@ def accuracies(forum: Forum, names: tuple[str, ...], probes: dict[str, Preferenc
     return np.array([model.score(probe) for probe in probes.values()])
 
 
+@pytest.mark.slow
 def test_each_axiom_raises_its_own_probe_and_no_other_falls() -> None:
     order = ("relevance", "grounding", "truthfulness")
     found = []

@@ -135,6 +135,7 @@ class Domain:
 SMALL = MLP((32,), Learning(learning_rate=1e-2, patience=20, restarts=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_hundred_judgments_of_named_scores_beat_a_thousand_of_text(seed: int) -> None:
     world = Domain(seed)

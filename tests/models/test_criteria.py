@@ -123,6 +123,7 @@ class Opposed:
         return Preferences.from_judgments(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_opposed_criteria_need_to_be_read(seed: int, tmp_path: Path) -> None:
     world = Opposed(seed)
@@ -173,6 +174,7 @@ class Dimensions:
         return PreferenceModel(self.encoder, head, population=PerGroup("criterion")).fit(self.fit).score(self.held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_one_masked_scorer_does_the_work_of_three(seed: int) -> None:
     world = Dimensions(seed)

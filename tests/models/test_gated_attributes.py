@@ -75,6 +75,7 @@ class Communities:
         return self.pairs(range(self.cut)), self.pairs(range(self.cut, len(self.first)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_attributes_that_are_attended_to_beat_the_text(seed: int, tmp_path: Path) -> None:
     world = Communities(seed)
