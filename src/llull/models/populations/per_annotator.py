@@ -167,8 +167,10 @@ def _fit_deviations(
         shrinkage_path=path,
     )
     parts = {}
+    order = np.argsort(votes.member, kind="stable")
+    first = np.searchsorted(votes.member[order], np.arange(members + 1))
     for code, (name, evidence) in enumerate(zip(votes.members, objective.evidence(arrow), strict=True)):
-        own = votes.select(votes.member == code)
+        own = votes.select(order[first[code] : first[code + 1]])
         parts[name] = Part(
             hidden=shared.hidden,
             weights=w + deviations[code],
