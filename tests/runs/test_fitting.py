@@ -78,6 +78,22 @@ def test_a_report_of_data_that_changed_is_refused(votes: Path, tmp_path: Path):
         load_report(RunFolder(tmp_path / "run"))
 
 
+@pytest.mark.parametrize("how", ["temperature", "isotonic"])
+def test_predictions_come_true_on_the_judgments_they_are_calibrated_on(run: Path, votes: Path, tmp_path: Path, how):
+    """As often as a pair's winner is preferred, so high are the probabilities on average, weighted by log-odds."""
+    found = []
+    for name, more in (("plain", []), ("right", ["--calibrate_on", str(votes), "--calibrate", how])):
+        out = tmp_path / f"{name}.jsonl"
+        assert main(["predict", str(run), str(votes), "--out", str(out), *more]) == 0
+        found.append(np.array([json.loads(line)["prob_first"] for line in out.read_text().splitlines()]))
+    plain, right = found
+    # Winners stand first; a calibrated model is as surely right as it is sure.
+    loss = [-np.log(np.clip(prob, 1e-6, 1)).mean() for prob in (plain, right)]
+    assert loss[1] <= loss[0] + 1e-6
+    order = np.argsort(plain)
+    assert (np.diff(right[order]) >= -1e-6).all()
+
+
 def test_predictions_are_those_of_the_saved_model(run: Path, votes: Path, tmp_path: Path):
     out = tmp_path / "predictions.jsonl"
     assert main(["predict", str(run), str(votes), "--out", str(out)]) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -13,7 +13,9 @@ import llull.judgments
 from llull.errors import InputError
 from llull.evaluate import evaluate as measure
 from llull.judgments import Preferences
+from llull.judgments.views import Pairs
 from llull.models import PreferenceModel, load_model
+from llull.models.calibrating import fit_isotonic, fit_temperature
 from llull.report import write_report
 from llull.runs.content import block_hashes, load_report
 from llull.runs.data import print_reading
@@ -21,7 +23,13 @@ from llull.runs.folder import BLOCKS, MODEL, REPORT, RunFolder
 
 
 def predict(
-    model: str, data: list[str], out: str = "predictions.jsonl", rating: str | None = None, format: str | None = None
+    model: str,
+    data: list[str],
+    out: str = "predictions.jsonl",
+    rating: str | None = None,
+    format: str | None = None,
+    calibrate_on: str | None = None,
+    calibrate: Literal["temperature", "isotonic"] = "temperature",
 ) -> Path:
     """Say which option of each pair a fitted model prefers, and how surely.
 
@@ -34,12 +42,17 @@ def predict(
         out: file to write, as JSON lines.
         rating: for data that rates instead of ranking: the aspect to make pairs by.
         format: format of all the files, instead of finding it from their first rows.
+        calibrate_on: file or folder of judgments that the model was not fitted on, to correct probabilities by.
+        calibrate: by one factor for all log-odds, or by a rising curve, which wants about a thousand pairs.
     """
     console = Console()
     fitted = _load(model)
     preferences = _judged(data, rating, format, console)
     pairs = fitted.pairs(preferences)
     prob, error = fitted.prob(pairs), fitted.uncertainty(pairs)
+    if calibrate_on:
+        known = fitted.pairs(_judged([calibrate_on], rating, format, console))
+        prob = _calibrated(prob, fitted.prob(known), known, calibrate, console)
     ids = pairs.options.ids
     judgments = preferences.table["id"].to_pylist()
     path = Path(out)
@@ -108,6 +121,19 @@ def report(run: str, out: str | None = None) -> Path:
     path = write_report(out or folder.path / REPORT, load_report(folder))
     Console().print(f"wrote {path}")
     return path
+
+
+def _calibrated(
+    prob: np.ndarray, said: np.ndarray, known: Pairs, how: Literal["temperature", "isotonic"], console: Console
+) -> np.ndarray:
+    """Probabilities [n] corrected by what was said of pairs whose answers are known."""
+    answer = np.where(known.tie, 0.5, 1.0)
+    if how == "isotonic":
+        console.print(f"probabilities follow a rising curve fitted to {len(known):,} pairs")
+        return fit_isotonic(said, answer, known.weight).apply(prob)
+    found = fit_temperature(said, answer, known.weight)
+    console.print(f"log-odds are taken times {found.factor:.3g}, fitted to {len(known):,} pairs")
+    return found.apply(prob)
 
 
 def _load(model: str) -> PreferenceModel:
