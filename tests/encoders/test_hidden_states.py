@@ -79,6 +79,19 @@ def test_features_are_the_plain_models_hidden_states(model: str, layer: int, poo
         np.testing.assert_allclose(found[i], expected.numpy(), atol=1e-5)
 
 
+def test_features_of_contexts_are_the_plain_models_states_at_their_ends(model: str) -> None:
+    options = judgments().pairs().options
+    found = HiddenStates(model, cache=False).encode_contexts(options)
+    plain = AutoModelForCausalLM.from_pretrained(model).eval()
+    encoded = encode(options, Template(AutoTokenizer.from_pretrained(model)))
+    assert found.shape == (len(np.unique(options.context)), 16)
+    for i in (0, 1, 17, len(options) - 1):
+        ids = torch.from_numpy(encoded.prompts[encoded.prompt[i]])[None].long()
+        with torch.no_grad():
+            expected = plain(input_ids=ids, output_hidden_states=True).hidden_states[-1][0, -1]
+        np.testing.assert_allclose(found[options.context[i]], expected.numpy(), atol=1e-5)
+
+
 def test_features_of_an_option_depend_on_its_context_and_not_on_its_company(model: str) -> None:
     same = [Judgment([text_option("w1 w2"), text_option("w3")], prompt(p), ranking=[[0], [1]]) for p in ("w5", "w6")]
     encoder = HiddenStates(model, cache=False)
