@@ -26,7 +26,7 @@ def votes(seed: int, flip: float, by_group: float, by_person: float, *, again: b
         of_group = (rng.random(2) < by_group) & np.array([True, False])
         for person in range(PEOPLE):
             own = of_group[person % 2] ^ (rng.random() < by_person)
-            for time in range(2 if again else 1):
+            for _ in range(2 if again else 1):
                 first = not (own ^ (rng.random() < flip))
                 made.append(
                     Judgment(
@@ -37,7 +37,6 @@ def votes(seed: int, flip: float, by_group: float, by_person: float, *, again: b
                         groups={"side": "left" if person % 2 else "right"},
                     )
                 )
-                assert time < 2
     return Preferences.from_judgments(made)
 
 

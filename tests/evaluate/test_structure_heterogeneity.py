@@ -12,7 +12,7 @@ from llull.encoders import OneHot, Precomputed, TextStatistics
 from llull.evaluate.structure import heterogeneity
 from llull.evaluate.structure.answers import Answers, answers, disjoint
 from llull.evaluate.structure.heterogeneity import mixture_gain, mixture_test, spread_test
-from llull.evaluate.structure.tastes import APART, PRIOR, one_taste, responsibilities, several_tastes
+from llull.evaluate.structure.tastes import PRIOR, one_taste, responsibilities, several_tastes
 from llull.judgments import Judgment, Preferences, named_option
 from llull.judgments.simulate import demo
 
@@ -106,7 +106,6 @@ def test_more_steps_of_em_never_lower_the_likelihood() -> None:
     ]
     assert (np.diff(values) > -1e-8).all()
     assert values[-1] > values[0] + 1
-    assert APART > 0
 
 
 def test_no_annotators_is_said_and_not_guessed() -> None:

@@ -89,7 +89,7 @@ def answered(seed: int) -> Preferences:
 
 def test_many_votes_on_one_bad_answer_are_not_called_circles() -> None:
     values = [transitivity(answered(s).pairs(), draws=99, seed=s).p for s in range(25)]
-    # Were votes taken as independent, more than half of these would be below 0.05.
+    # Were votes taken as independent, three quarters of these would be below 0.05.
     assert np.mean(np.array(values) <= 0.05) <= 0.15
 
 
