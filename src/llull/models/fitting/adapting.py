@@ -44,6 +44,9 @@ def adapt_part(parts: Parts, votes: Votes, head: Head, link: Link, strength: flo
         return Parts(adapt_one(parts.shared, votes, head, link, strength, parts.shared))
     if (votes.member < 0).any():
         raise InputError(f"{int((votes.member < 0).sum())} of {len(votes)} pairs do not say their {noun}")
+    if strength is None and parts.shared is not None and np.isinf(parts.shared.shrinkage):
+        # Members were found not to differ, so new ones do not either.
+        return parts
     members = dict(parts.members)
     for code in np.unique(votes.member):
         name = votes.members[code]
