@@ -79,22 +79,3 @@ def crowd(
             start = prompt(f"{'The king was old' if king else 'The dog was wet'}. {person} {number} {seed}")
             made.append(Judgment(options, start, ranking=ranking, annotator=f"person {person}"))
     return Preferences.from_judgments(made)
-
-
-CYCLE = [("red", "blue"), ("blue", "red"), ("red", "red")]
-"""Each kind of text beats the next one, and the last the first."""
-
-
-def circle(seed: int, votes: int = 400) -> Preferences:
-    """Pairs of texts of three kinds, of which each beats the next, and the last the first."""
-    random = np.random.default_rng(seed)
-    made = []
-    for number in range(votes):
-        winner = int(random.integers(3))
-        texts = [text(CYCLE[winner], random), text(CYCLE[(winner + 1) % 3], random)]
-        first = int(random.integers(2))
-        better = first if random.random() < RIGHT else 1 - first
-        options = [text_option(one) for one in (texts if first == 0 else texts[::-1])]
-        start = prompt(f"One day, {number} {seed}")
-        made.append(Judgment(options, start, ranking=[[better], [1 - better]], annotator=f"person {number % 20}"))
-    return Preferences.from_judgments(made)

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from order_crowds import circle, crowd
+from order_crowds import crowd
 from rich.console import Console
 
 from llull.align import Adapter, Training
 from llull.align.reward_composed import LANGUAGE, FittedComposition, fit_composed
 from llull.align.reward_fitting import MODEL
 from llull.errors import InputError
-from llull.evaluate import compared
 from llull.judgments import Preferences
 from llull.models import load_model
-from llull.models.heads import SkewEmbedding
 from llull.models.links import DavidsonTies, Logistic
 from llull.models.populations import (
     LowRank,
@@ -154,19 +152,6 @@ def test_the_context_says_whose_taste_it_is(stories: str, tmp_path: Path) -> Non
     assert routed.evaluation is not None
     assert routed.frozen_evaluation is not None
     assert routed.evaluation.overall["accuracy"].low > routed.frozen_evaluation.overall["accuracy"].high
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_circles_are_learned_by_planes_and_by_no_utility(stories: str, tmp_path: Path, seed: int) -> None:
-    train, test = circle(seed), circle(100 + seed, 200)
-    planes = fitted_to(train, test, stories, tmp_path / "planes", head=SkewEmbedding(planes=2))
-    linear = fitted_to(train, test, stories, tmp_path / "linear")
-    assert planes.evaluation is not None
-    assert linear.evaluation is not None
-    gap = compared([linear.evaluation, planes.evaluation])
-    assert gap is not None
-    assert planes.evaluation.overall["accuracy"].low > linear.evaluation.overall["accuracy"].high
 
 
 @pytest.mark.slow
