@@ -54,6 +54,17 @@ def test_the_number_of_tastes_is_found_and_one_taste_stays_one(seed: int) -> Non
     assert len(found.parts_.members) == 1
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_exactly_opposed_halves_are_told_apart_though_one_taste_finds_nothing(seed: int) -> None:
+    """The l2 that suits one taste would leave nothing of two."""
+    taste = np.random.default_rng(100 + seed).normal(size=6)
+    crowd = Crowd(np.array([taste, -taste] * 20), 30, seed)
+    held = np.arange(len(crowd.annotator)) % 30 >= 24
+    told, asked = crowd.preferences(np.flatnonzero(~held)), crowd.preferences(np.flatnonzero(held))
+    both = PreferenceModel(crowd.encoder, population=Mixture(2)).fit(told).score(asked)
+    assert both > PreferenceModel(crowd.encoder).fit(told).score(asked) + 0.2
+
+
 def test_one_taste_is_the_shared_model() -> None:
     crowd = two_tastes(0)
     one = PreferenceModel(crowd.encoder, population=Mixture(1), l2=1.0).fit(crowd.preferences())
@@ -68,10 +79,7 @@ def test_the_likelihood_is_that_of_a_slow_twin_and_never_falls() -> None:
     crowd = two_tastes(3, people=8, votes=10)
     model = PreferenceModel(crowd.encoder, population=Mixture(2), l2=1.0).fit(crowd.preferences())
     pairs = model.pairs(crowd.preferences())
-    from llull.models.model import _votes
-
-    rows = model.scaling_.apply(crowd.encoder.encode(pairs.options))
-    votes = _votes(pairs, rows, model.population.membership(pairs), None, None)
+    votes = model.votes(pairs)
     alone = PreferenceModel(crowd.encoder, l2=1.0).fit(crowd.preferences())._part(None)
     contrasts = votes.rows[votes.winner] - votes.rows[votes.loser]
     found = Mixing(False, 2, 0).fit(contrasts, votes, Logistic(), alone, 2)

@@ -32,6 +32,10 @@ _SAMPLE = 10_000
 """Votes on which starts are tried."""
 _REFRESH = frozenset({0, 2, 6, 15, 40, 100, 200})
 """Rounds in which curvatures are measured."""
+_STEP = 10 ** (4 / 3)
+"""How much weaker the next strength is that is tried for the tastes."""
+_WEAKER = 5
+"""Strengths that are tried at most."""
 _BENT = 15
 """Votes for each weight from which curvatures are measured: steps need them to a digit."""
 
@@ -92,21 +96,53 @@ class Mixing:
 
     def choose(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, tried: list[int]) -> int:
         """The fewest tastes that predict votes held out within a standard error of the best number."""
+        scores, outside = self._held_out(contrasts, votes, link, [(alone, tastes) for tastes in tried])
+        best = int(np.argmax([np.average(score, weights=outside.weight) for score in scores]))
+        return next(
+            tastes
+            for tastes, score in zip(tried, scores, strict=True)
+            if not _surely_worse(score, scores[best], outside)
+        )
+
+    def strength(self, contrasts: np.ndarray, votes: Votes, link: Link, alone: Part, tastes: int) -> float:
+        """The l2 of the tastes: that of one taste, or a weaker one if that surely predicts votes held out better.
+
+        Where tastes are opposed, one taste for all finds nothing, and its l2 would leave nothing of any. Weaker ones
+        are tried on a part of the votes until two in a row are no better; the strongest of those about as good as the
+        best is taken.
+        """
+        some = _Problem(contrasts, votes, link, alone, self.routed).sample(np.random.default_rng(self.seed))
+        how = replace(self, restarts=min(self.restarts, 2))
+        scores, outside, best, idle = [], votes, 0, 0
+        for step in range(_WEAKER):
+            weaker = replace(some.alone, l2=some.alone.l2 / _STEP**step)
+            (score,), outside = how._held_out(some.contrasts, some.votes, link, [(weaker, tastes)])
+            scores.append(score)
+            means = [np.average(score, weights=outside.weight) for score in scores]
+            idle = 0 if means[-1] > means[best] or not step else idle + 1
+            best = int(np.argmax(means))
+            if idle == 2:
+                break
+        step = next(k for k, score in enumerate(scores) if not _surely_worse(score, scores[best], outside))
+        return alone.l2 / _STEP**step
+
+    def _held_out(
+        self, contrasts: np.ndarray, votes: Votes, link: Link, tried: list[tuple[Part, int]]
+    ) -> tuple[list[np.ndarray], Votes]:
+        """Log-likelihoods of the votes held out under each of some fits to the others; and these votes."""
         out = held_out(votes, self.seed)
         inside, outside = votes.select(~out), votes.select(out)
-        scores = []
-        for tastes in tried:
-            found = self.fit(contrasts[~out], inside, link, alone, tastes)
-            scores.append(predictive(found, contrasts[out], outside, link))
-        means = [np.average(score, weights=outside.weight) for score in scores]
-        best = int(np.argmax(means))
-        for at, score in enumerate(scores):
-            lag = scores[best] - score
-            clusters = np.unique(outside.context, return_inverse=True)[1]
-            sums = np.bincount(clusters, outside.weight * (lag - np.average(lag, weights=outside.weight)))
-            if np.average(lag, weights=outside.weight) <= np.sqrt(sums @ sums) / outside.weight.sum():
-                return tried[at]
-        return tried[best]
+        fits = [self.fit(contrasts[~out], inside, link, alone, tastes) for alone, tastes in tried]
+        return [predictive(found, contrasts[out], outside, link) for found in fits], outside
+
+
+def _surely_worse(score: np.ndarray, than: np.ndarray, votes: Votes) -> bool:
+    """Whether the mean of scores of votes is lower by more than a standard error, clustered by context."""
+    lag = than - score
+    mean = np.average(lag, weights=votes.weight)
+    clusters = np.unique(votes.context, return_inverse=True)[1]
+    sums = np.bincount(clusters, votes.weight * (lag - mean))
+    return bool(mean > np.sqrt(sums @ sums) / votes.weight.sum())
 
 
 def predictive(found: Mixed, contrasts: np.ndarray, votes: Votes, link: Link) -> np.ndarray:

@@ -62,6 +62,8 @@ class Mixture(OfAnnotators):
         contrasts = contrasts_of(head, alone.hidden, votes)
         tried = [self.tastes] if self.tastes is not None else list(range(1, self.most + 1))
         how = Mixing(self.routed, self.restarts, seed)
+        if l2 is None and tried[-1] > 1:
+            alone = replace(alone, l2=how.strength(contrasts, votes, link, alone, self.tastes or 2))
         tastes = tried[0] if len(tried) == 1 else how.choose(contrasts, votes, link, alone, tried)
         mixing = how.fit(contrasts, votes, link, alone, tastes)
         members = {f"{TASTE} {k + 1}": part for k, part in enumerate(mixing.parts)}
