@@ -28,6 +28,7 @@ from llull.models.links import (
     ShiftedLogistic,
 )
 from llull.models.lists import ListLoss
+from llull.models.loading import load_model
 from llull.models.model import PreferenceModel
 from llull.models.named import BradleyTerry, Davidson
 from llull.models.ordinal import Ordinal, Regression
@@ -48,7 +49,6 @@ from llull.models.populations import (
 from llull.models.ranked import RankedModel
 from llull.models.rated import RatedModel
 from llull.models.rated_aspects import RatedAspects
-from llull.models.saving import load_model
 from llull.models.two_step import TwoStep
 from llull.models.utility_model import load_utility_model
 

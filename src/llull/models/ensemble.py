@@ -246,6 +246,8 @@ def load_ensemble(folder: str | Path) -> Ensemble:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{folder} is no saved ensemble: {error.strerror} ({error.filename})") from None
+    except ValueError as error:
+        raise InputError(f"{folder}: {_FACTS} is damaged ({error}); copy or save it again") from None
     models = tuple(load_model(folder / f"{_MEMBER}{number}") for number in range(facts["members"]))
     ensemble = Ensemble(models[0], facts["members"], facts["by"], facts["seed"])
     ensemble.models_ = models

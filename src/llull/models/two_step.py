@@ -17,12 +17,14 @@ from scipy.special import softmax
 
 from llull.errors import InputError
 from llull.judgments import Preferences
-from llull.judgments.views import Pairs
+from llull.judgments.views import Options, Pairs
 from llull.models.criteria import known_criteria, under
 from llull.models.fitting.multinomial import multinomial, with_constant
 from llull.models.model import PreferenceModel
 from llull.models.saving import load_model
 from llull.models.votes import Scaling
+
+_FACTS = "two_step.json"
 
 
 @dataclass(frozen=True)
@@ -91,24 +93,43 @@ class TwoStep:
         self.weights_ = multinomial(self.scaling_.apply(rows)[kept], counts[kept], self.model.seed)
         return self
 
+    def pairs(self, preferences: Preferences | Pairs) -> Pairs:
+        """As `PreferenceModel.pairs`."""
+        return self.model.pairs(preferences)
+
     def likely(self, preferences: Preferences | Pairs) -> np.ndarray:
         """How likely each of ``criteria_`` is for each pair, by its context: float64 [n, criteria]."""
         pairs = self.model.pairs(preferences)
-        rows = self.scaling_.apply(self.model.encoder_.encode_contexts(pairs.options))
-        return softmax(with_constant(rows) @ self.weights_, axis=1)[self._context(pairs)]
+        return self._likely_in(pairs.options)[self._context(pairs)]
 
-    def prob(self, preferences: Preferences | Pairs, how: Literal["average", "pick"] = "average") -> np.ndarray:
+    def prob(self, pairs: Preferences | Pairs, how: Literal["average", "pick"] = "average") -> np.ndarray:
         """P(winner preferred to loser) without a look at the pair's own criterion: float64 [n].
 
         Args:
-            preferences: the pairs.
+            pairs: to predict.
             how: average all criteria by how likely they are, or take the likeliest alone.
         """
-        pairs = self.model.pairs(preferences)
+        pairs = self.model.pairs(pairs)
         likely = self.likely(pairs)
         if how == "pick":
             likely = (np.arange(likely.shape[1]) == likely.argmax(axis=1)[:, None]).astype(np.float64)
         each = np.stack([self.model.prob(under(pairs, name)) for name in self.criteria_], axis=1)
+        return (likely * each).sum(axis=1)
+
+    def uncertainty(self, pairs: Preferences | Pairs) -> np.ndarray:
+        """Standard error of each pair's margin: float64 [n], in log-odds.
+
+        As of a mixture it is the mean variance over criteria, as if it were known which one counts; how likely each
+        is, is taken as known.
+        """
+        pairs = self.model.pairs(pairs)
+        each = np.stack([self.model.uncertainty(under(pairs, name)) for name in self.criteria_], axis=1)
+        return np.sqrt((self.likely(pairs) * each**2).sum(axis=1))
+
+    def utility(self, options: Options) -> np.ndarray:
+        """Utility of each option, averaged over the criteria by how likely they are in its context: float64 [m]."""
+        likely = self._likely_in(options)[options.context]
+        each = np.stack([self.model.utility(options, criterion=name) for name in self.criteria_], axis=1)
         return (likely * each).sum(axis=1)
 
     def split(self, preferences: Preferences | Pairs) -> ErrorSplit:
@@ -136,7 +157,7 @@ class TwoStep:
         self.model.save(folder / "model")
         arrays = {"center": self.scaling_.center, "scale": self.scaling_.scale, "weights": self.weights_}
         facts = {"criteria": list(self.criteria_), **{name: array.tolist() for name, array in arrays.items()}}
-        (folder / "two_step.json").write_text(json.dumps(facts), encoding="utf-8")
+        (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
         return folder
 
     @classmethod
@@ -146,7 +167,7 @@ class TwoStep:
         Raises:
             InputError: if a file is missing or damaged.
         """
-        path = Path(folder) / "two_step.json"
+        path = Path(folder) / _FACTS
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             found = cls(load_model(Path(folder) / "model"))
@@ -157,6 +178,16 @@ class TwoStep:
             raise InputError(f"{folder} holds no saved TwoStep ({error}); save it again") from None
         return found
 
+    def _likely_in(self, options: Options) -> np.ndarray:
+        """How likely each criterion is in each context of some options: float64 [contexts, criteria]."""
+        rows = self.scaling_.apply(self.model.encoder_.encode_contexts(options))
+        return softmax(with_constant(rows) @ self.weights_, axis=1)
+
     @staticmethod
     def _context(pairs: Pairs) -> np.ndarray:
         return pairs.options.context[pairs.winner]
+
+
+def is_two_step(folder: str | Path) -> bool:
+    """Whether this folder was written by `TwoStep.save`."""
+    return (Path(folder) / _FACTS).is_file()

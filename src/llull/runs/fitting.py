@@ -12,10 +12,12 @@ from llull.errors import InputError
 from llull.evaluate import Evaluation, compared, cross_validate, learning_curve
 from llull.judgments import Preferences
 from llull.models import Coefficient, PerGroup, PreferenceModel
+from llull.models.catalog import named
 from llull.models.criteria import CriteriaAs
 from llull.models.heads import Head
 from llull.models.links import Link
 from llull.models.populations import Population
+from llull.models.utility_model import UtilityModel
 from llull.report import Report, write_report
 from llull.runs import rewarding
 from llull.runs.communities import adaptation_found, people_found, with_adaptation
@@ -26,12 +28,17 @@ from llull.runs.printing import problems_table
 from llull.runs.rewarding import Composition, LearnedFeatures
 from llull.runs.wants import NEAR_COPIES
 
+AnyModel = PreferenceModel | UtilityModel
+"""What can be named or composed."""
+
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A preference model as features x head x link x population.
+    """A preference model as features x head x link x population, or as a name that stands for the last three.
 
     Args:
+        name: of a model of the catalog, which `llull models` lists, such as mixture or ordinal; instead of head, link,
+            population and criteria. Models of groups tell them apart by --groups.
         features: an encoder, such as SentenceEncoder, TextStatistics, OneHot, AspectScores, RatedAspects or Concat. By
             default sentence embeddings and text statistics side by side; an indicator for each option where options
             are known only by name.
@@ -42,6 +49,7 @@ class ModelOptions:
         criteria: how judgments' criteria enter, for a head that reads contexts: by names or by texts.
     """
 
+    name: str | None = None
     features: Encoder | None = None
     head: Head | None = None
     link: Link | None = None
@@ -49,8 +57,31 @@ class ModelOptions:
     l2: float | None = None
     criteria: CriteriaAs | None = None
 
-    def composed(self, features: Encoder, population: Population | None, seed: int) -> PreferenceModel:
-        """The model of these parts."""
+    def check(self) -> None:
+        """Raise InputError if the model is named and its parts are given too, or if there is none of this name."""
+        if self.name is None:
+            return
+        row = named(self.name)
+        parts = {"head": self.head, "link": self.link, "population": self.population, "criteria": self.criteria}
+        if given := [f"--model.{part}" for part, value in parts.items() if value is not None]:
+            raise InputError(f"--model.name {self.name} stands for {row.axes}; leave out {', '.join(given)}")
+        if self.l2 is not None and not 0 < self.l2 < float("inf"):
+            raise InputError(f"--model.l2 {self.l2} is not a strength; give a number above 0, or none to choose it")
+
+    def candidates(self, features: Encoder, groups: str | None, seed: int) -> list[tuple[str, AnyModel]]:
+        """What is measured, by what reports call it; the model that is kept stands first."""
+        for_all = "one model for all", self._composed(features, None, seed)
+        if self.name is not None:
+            model = named(self.name).make(features, groups, seed)
+            model.l2 = self.l2
+            return [(self.name, model)] if self.name == "shared" else [(self.name, model), for_all]
+        population = self.population or (PerGroup(groups, unseen="shared") if groups else None)
+        if population is None:
+            return [for_all]
+        name = type(population).__name__ if self.population else f"a model for each {groups}"
+        return [(name, self._composed(features, population, seed)), for_all]
+
+    def _composed(self, features: Encoder, population: Population | None, seed: int) -> PreferenceModel:
         # Without the population that was to read criteria, there may be nothing that does.
         left_out = self.population is not None and population is None and not (self.head and self.head.reads_context)
         criteria = None if left_out else self.criteria
@@ -90,6 +121,7 @@ def fit(
         strict: stop at the first bad row instead of setting it aside.
     """
     console = Console()
+    model.check()
     preferences = llull.judgments.read(*data, format=format, strict=strict)
     print_reading(preferences, console)
     arguments = {"data": [str(d) for d in data], "groups": groups, "by": by, "rating": rating, "out": out}
@@ -101,6 +133,8 @@ def fit(
     if features is not None:
         if model.features is not None:
             raise InputError("--features trains a language model, and --model.features names frozen features: give one")
+        if model.name is not None:
+            raise InputError("--features trains what --model.head, --model.link and --model.population name; say these")
         keys = [*([groups] if groups else []), *(by or [])]
         if model == ModelOptions():
             return rewarding.run(preferences, features, folder, by=keys, rating=rating, folds=folds, seed=seed)
@@ -128,9 +162,13 @@ def run(
 ) -> RunFolder:
     """The main job on judgments that are already read; arguments as in `fit`."""
     console = console or Console()
+    options.check()
     description, problems = preferences.describe(), preferences.problems()
     console.print(problems_table(problems))
-    judged = preferences.paired_by(rating, seed=seed) if rating else preferences
+    # Models of ratings are named ones; to others the ratings of a pair are what it was made of.
+    judged = preferences
+    if rating:
+        judged = preferences.paired_by(rating, seed=seed, keep_ratings=options.name is not None)
     features = options.features or default_features(judged, console)
     # Fitted to the options of all folds, which tells no answers: a name that is in no training fold is at average
     # strength instead of unknown. What learns from answers is fitted by each fold's model, to its own training data.
@@ -140,18 +178,14 @@ def run(
         console.print(note, style="yellow")
     keys: list[str] = list(dict.fromkeys([*([groups] if groups else []), *(by or [])]))
 
-    def measured(name: str, candidate: PreferenceModel) -> Evaluation:
+    def measured(name: str, candidate: AnyModel) -> Evaluation:
         with console.status(f"cross-validating {name}"):
             return cross_validate(candidate, judged, folds=folds, by=keys, seed=seed, name=name)
 
-    # The model that is kept stands first; if some group is too small for it, that shows at once.
-    population = options.population or (PerGroup(groups, unseen="shared") if groups else None)
-    final = options.composed(features, population, seed)
-    evaluations = []
-    if population is not None:
-        name = f"a model for each {groups}" if options.population is None else type(population).__name__
-        evaluations.append(measured(name, final))
-    evaluations.append(measured("one model for all", options.composed(features, None, seed)))
+    # If some group is too small for the model that is kept, that shows at once.
+    candidates = options.candidates(features, groups, seed)
+    final = candidates[0][1]
+    evaluations = [measured(name, candidate) for name, candidate in candidates]
     for note in features.notes:
         console.print(note)
     for evaluation in evaluations:
@@ -166,7 +200,7 @@ def run(
     with console.status("fitting to all judgments"):
         final.fit(judged)
         final.save(folder.path / MODEL)
-        coefficients, explained_by = explain(final, judged, population, seed)
+        coefficients, explained_by = explain(final, judged, seed)
         people = people_found(final, judged, seed)
     if learning:
         with console.status("telling the model of new people"):
@@ -191,22 +225,22 @@ def run(
     return folder
 
 
-def explain(
-    model: PreferenceModel, preferences: Preferences, population: Population | None, seed: int
-) -> tuple[list[Coefficient], str]:
+def explain(model: AnyModel, preferences: Preferences, seed: int) -> tuple[list[Coefficient], str]:
     """Coefficients that a person can read, and what to call the model they are of, if it is not the main one.
 
     Options with text are explained by a linear model on text statistics, others by the main model's own features, as
     are those whose features were learned from ratings of named aspects.
     """
-    if model.features.reads_answers and model.head.names(model.names_):
-        return model.coefficients(), ""
+    composed = model if isinstance(model, PreferenceModel) else None
+    named_weights = composed is not None and bool(composed.head.names(composed.names_))
+    if composed and named_weights and composed.features.reads_answers:
+        return composed.coefficients(), ""
     if preferences.pairs().options.have_text:
         # Text statistics say nothing of contexts, so a population that reads these is explained as one of all.
-        whose = None if population is not None and population.reads_context else population
-        named = PreferenceModel(TextStatistics(NEAR_COPIES), population=whose, seed=seed)
-        return named.fit(preferences).coefficients(), EXPLAINED_BY
-    return (model.coefficients(), "") if model.head.names(model.names_) else ([], "")
+        whose = composed.population if composed and not composed.population.reads_context else None
+        stated = PreferenceModel(TextStatistics(NEAR_COPIES), population=whose, seed=seed)
+        return stated.fit(preferences).coefficients(), EXPLAINED_BY
+    return (composed.coefficients(), "") if composed and named_weights else ([], "")
 
 
 def missing_texts(preferences: Preferences) -> str:

@@ -14,8 +14,9 @@ from llull.errors import InputError
 from llull.evaluate import evaluate as measure
 from llull.judgments import Preferences
 from llull.judgments.views import Pairs
-from llull.models import PreferenceModel, load_model
+from llull.models import load_model
 from llull.models.calibrating import fit_isotonic, fit_temperature
+from llull.models.loading import SavedModel
 from llull.report import write_report
 from llull.runs.content import block_hashes, load_report
 from llull.runs.data import print_reading
@@ -136,7 +137,7 @@ def _calibrated(
     return found.apply(prob)
 
 
-def _load(model: str) -> PreferenceModel:
+def _load(model: str) -> SavedModel:
     folder = Path(model)
     folder = folder / MODEL if (folder / MODEL).is_dir() else folder
     if (folder / "reward.json").exists():
