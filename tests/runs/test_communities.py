@@ -271,6 +271,26 @@ def test_judgments_by_nobody_are_of_kinds_not_of_people():
     assert found.people_map is None
 
 
+@pytest.mark.parametrize("population", [PerGroup("side"), Mixture(2)])
+def test_very_many_judgments_by_nobody_in_one_context_are_drawn_from(monkeypatch, population):
+    """Such as every pair of some photos, judged by a crowd without names."""
+    monkeypatch.setattr("llull.runs.communities._MOST_PAIRS", 400)
+    crowd = Preferences.from_judgments(
+        [Judgment(j.options, ranking=j.ranking, groups=j.groups, annotator_kind="human") for j in votes()]
+    )
+    found = people_found(PreferenceModel(NAMED, population=population).fit(crowd), crowd).communities
+    assert found is not None
+    assert not found.of_people
+    assert sum(one.judgments for one in found.communities) == 400
+    if found.told_by:
+        truth = np.mean([j.groups["side"] == "terse" for j in crowd])
+        assert found.communities[1].share.value == pytest.approx(truth, abs=0.08)
+    else:
+        # Single judgments tell little of who is of which kind, and the interval says so.
+        share = found.communities[0].share
+        assert share.low < share.value < share.high
+
+
 def test_new_people_are_learned_and_their_spread_is_in_order():
     curve = adaptation_found(PreferenceModel(NAMED, population=Mixture(2)), votes(), "found")
     assert curve is not None

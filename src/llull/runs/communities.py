@@ -13,6 +13,7 @@ from llull.evaluate.structure.transitivity import transitivity
 from llull.judgments import Preferences
 from llull.judgments.views import Pairs
 from llull.models import PreferenceModel
+from llull.models.utility_model import UtilityModel
 from llull.models.votes import only_used
 from llull.report.people_content import (
     AdaptationCurve,
@@ -33,8 +34,10 @@ _DRAWS = 200
 _SPREAD = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-def people_found(model: PreferenceModel, preferences: Preferences, seed: int = 0) -> PeopleFound:
+def people_found(model: PreferenceModel | UtilityModel, preferences: Preferences, seed: int = 0) -> PeopleFound:
     """Communities, a map of annotators and disagreement, as far as a fitted model tells of them.
+
+    Of one that learns from more than pairs, whose utility is the same for all, only whether preferences run in circles.
 
     Args:
         model: fitted to the judgments.
@@ -42,6 +45,8 @@ def people_found(model: PreferenceModel, preferences: Preferences, seed: int = 0
         seed: of all choices.
     """
     pairs = model.pairs(preferences)
+    if not isinstance(model, PreferenceModel):
+        return PeopleFound(cycles=cycles_found(pairs.select(pairs.weight > 0), seed))
     pairs = pairs.select(model.link.keep(pairs) & (pairs.weight > 0))
     cycles = cycles_found(pairs, seed)
     if has_tastes(model):
@@ -94,10 +99,10 @@ def communities(tastes: Tastes, told: Told, seed: int) -> Communities:
 
 
 def adaptation_found(
-    model: PreferenceModel, preferences: Preferences, name: str, seed: int = 0
+    model: PreferenceModel | UtilityModel, preferences: Preferences, name: str, seed: int = 0
 ) -> AdaptationCurve | None:
     """How fast a model learns new people; None for one that knows no annotators, or with too few who judged enough."""
-    if model.population.member_noun != "annotator":
+    if not isinstance(model, PreferenceModel) or model.population.member_noun != "annotator":
         return None
     try:
         people = new_people(preferences, seed=seed)
@@ -145,11 +150,17 @@ def with_adaptation(found: PeopleFound, curve: AdaptationCurve | None) -> People
 
 
 def _some(pairs: Pairs, seed: int) -> Pairs:
-    """These pairs, or, of very many, those of annotators (contexts where these are unknown) drawn at random."""
+    """These pairs, or, of very many, those of annotators drawn at random.
+
+    Where annotators are unknown, or one of them gave half of what may be kept, it is contexts that are drawn; where
+    this holds of contexts too, judgments, and at last single pairs.
+    """
     if len(pairs) <= _MOST_PAIRS:
         return only_used(pairs)
-    unit = pairs.annotator if (pairs.annotator >= 0).all() else pairs.context
-    _, code = np.unique(unit, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(code.max() + 1)
-    kept = order[np.cumsum(np.bincount(code)[order]) <= _MOST_PAIRS]
+    for unit in (pairs.annotator, pairs.context, pairs.judgment, np.arange(len(pairs))):
+        _, code, count = np.unique(unit, return_inverse=True, return_counts=True)
+        if (unit >= 0).all() and count.max() <= _MOST_PAIRS / 2:
+            break
+    order = np.random.default_rng(seed).permutation(len(count))
+    kept = order[np.cumsum(count[order]) <= _MOST_PAIRS]
     return only_used(pairs.select(np.isin(code, kept)))

@@ -140,13 +140,15 @@ def read_tastes(model: PreferenceModel, pairs: Pairs) -> Tastes:
 def share_draws(tastes: Tastes, draws: int, seed: int) -> np.ndarray:
     """Shares of the parts in samples of units drawn again, whole contexts at a time where units are judgments.
 
+    Judgments that all have one context are drawn one by one.
+
     The shares of tastes that were found are those most likely to give what each unit said, as if it were known what
     each taste wants. float64 [1 + draws, k]; the first row is of all units as they are.
     """
     random = np.random.default_rng(seed)
     units = tastes.units()
     cluster = np.arange(len(units))
-    if not tastes.of_people:
+    if not tastes.of_people and len(np.unique(tastes.pairs.context)) > 1:
         cluster[tastes.unit] = tastes.pairs.context
         cluster = _numbered(cluster)
     found = []
