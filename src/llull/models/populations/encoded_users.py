@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from llull.errors import InputError
 from llull.models.fitting.learning import Learning, learn
-from llull.models.fitting.part import PROJECTION, Part, Parts, fit_part
-from llull.models.fitting.weights import inverse, weighted_gram
+from llull.models.fitting.part import PROJECTION, Part, Parts
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
 from llull.models.populations.population import OfAnnotators, check_told
+from llull.models.populations.turned import OtherVotes, turned_member, turned_part
 from llull.models.votes import Sides, Votes
 
 _FIRST, _FIRST_BIAS, _MEAN, _SPREAD, _BASE, _TURN = "enter", "enter_bias", "mean", "spread", "base", "turn"
@@ -57,11 +57,9 @@ class VariationalUsers(OfAnnotators):
         below = head.learn(votes, link, seed)
         contrasts = head.contrast(below, votes.sides())
         arrays = self._learn(votes, contrasts, link, seed)
-        projection = np.column_stack([arrays[_BASE], arrays[_TURN]])
-        shared = fit_part(votes, head, link, l2, seed, names, {**below, PROJECTION: projection})
-        size = len(shared.weights)
-        start = replace(shared, weights=np.eye(size)[0], errors=np.empty(0))
-        parts = Parts(start, {}, arrays)
+        center = np.zeros(self.latent)
+        shared = turned_part(votes, head, link, l2, seed, names, below, arrays[_BASE], arrays[_TURN], center)
+        parts = Parts(shared, {}, arrays)
         return self._read(parts, votes, contrasts, link)
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
@@ -84,24 +82,9 @@ class VariationalUsers(OfAnnotators):
         for code in np.unique(votes.member[votes.member >= 0]):
             mine = votes.member == code
             mean = np.average(said[mine], axis=0, weights=votes.weight[mine]) @ parts.arrays[_MEAN]
-            weights = np.concatenate([[1.0], mean])
-            own = votes.select(mine)
-            covariance = self._known(parts.shared, contrasts[mine], own, weights, link)
-            members[votes.members[code]] = replace(
-                parts.shared, weights=weights, covariance=covariance, n=len(own), n_effective=own.n_effective
-            )
+            name = votes.members[code]
+            members[name] = turned_member(parts.shared, contrasts[mine], votes.select(mine), mean, link)
         return Parts(parts.shared, members, parts.arrays)
-
-    @staticmethod
-    def _known(shared: Part, contrasts: np.ndarray, votes: Votes, weights: np.ndarray, link: Link) -> np.ndarray:
-        """Covariance [q, q] of (1, z): of z by the curvature of the person's votes beside that of N(0, 1)."""
-        rows = contrasts @ shared.hidden[PROJECTION]
-        margin = votes.beyond_lead(rows @ weights)
-        curvature = np.maximum(link.information(margin, votes.tie, shared.theta)[:, 0, 0] * votes.weight, 0)
-        found = np.zeros((len(weights), len(weights)))
-        found[0, 0] = shared.covariance[0, 0]
-        found[1:, 1:] = inverse(weighted_gram(rows[:, 1:], curvature) + np.eye(len(weights) - 1))
-        return found
 
     def _entered(self, arrays: Any, contrasts: Any) -> Any:
         return (contrasts @ arrays[_FIRST] + arrays[_FIRST_BIAS]).clip(0)
@@ -111,7 +94,7 @@ class VariationalUsers(OfAnnotators):
 
         width = contrasts.shape[1]
         rows = torch.from_numpy(contrasts).float()
-        told_of = _Others(votes, self.told, seed)
+        told_of = OtherVotes(votes, self.told, seed)
         noise = torch.Generator().manual_seed(seed)
         spread_of: list[Any] = []
 
@@ -145,25 +128,3 @@ class VariationalUsers(OfAnnotators):
             return self.kl * spread_of[0]
 
         return learn(start, margin, votes, link, seed, self.learning, penalty=penalty).arrays
-
-
-class _Others:
-    """For votes, some other votes of the same annotators, drawn anew each time."""
-
-    def __init__(self, votes: Votes, most: int, seed: int) -> None:
-        self.member, self.most = votes.member, most
-        self.order = np.argsort(votes.member, kind="stable")
-        self.starts = np.searchsorted(votes.member[self.order], np.arange(len(votes.members) + 1))
-        self.random = np.random.default_rng(seed)
-
-    def __call__(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions [b, most] and which of them there are [b, most]."""
-        member = self.member[which]
-        known = member >= 0
-        first = np.where(known, self.starts[np.maximum(member, 0)], 0)
-        size = np.where(known, self.starts[np.maximum(member, 0) + 1] - first, 0)
-        count = self.random.integers(1, self.most + 1, len(which))
-        drawn = (self.random.random((len(which), self.most)) * np.maximum(size, 1)[:, None]).astype(np.int64)
-        others = self.order[np.minimum(first[:, None] + drawn, len(self.order) - 1)]
-        there = (np.arange(self.most) < count[:, None]) & known[:, None] & (others != which[:, None])
-        return others, there

@@ -10,7 +10,7 @@ from llull.models.fitting.part import PROJECTION, Part, fit_part
 from llull.models.fitting.weights import inverse, weighted_gram
 from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
-from llull.models.votes import Votes
+from llull.models.votes import Votes, held_out
 
 
 def turned_part(
@@ -57,3 +57,46 @@ def turned_member(shared: Part, contrasts: np.ndarray, votes: Votes, numbers: np
     covariance[0, 0] = shared.covariance[0, 0]
     covariance[1:, 1:] = inverse(weighted_gram(rows[:, 1:], curvature) + np.eye(len(numbers)))
     return replace(shared, weights=weights, covariance=covariance, n=len(votes), n_effective=votes.n_effective)
+
+
+def directions(contrasts: np.ndarray, votes: Votes, many: int, seed: int) -> np.ndarray:
+    """Orthonormal directions [p, q] in which what people prefer differs most, to start learning from.
+
+    They are the leading principal ones of what members' votes are like on average, with the preferred option first,
+    the votes held out by this seed left out. The last ones are 0 where there are fewer than ``many``.
+    """
+    used = ~held_out(votes, seed) & ~votes.tie & (votes.member >= 0)
+    member, rows = votes.member[used], contrasts[used]
+    summed = np.zeros((len(votes.members), contrasts.shape[1]))
+    np.add.at(summed, member, rows * votes.weight[used, None])
+    count = np.bincount(member, votes.weight[used], len(votes.members))
+    total = max(float(count.sum()), 1e-300)
+    # Of a mean over n votes the noise goes with 1 / n, so that each counts by its square root.
+    apart = summed / np.sqrt(np.maximum(count, 1e-300))[:, None] - np.sqrt(count)[:, None] * (summed.sum(0) / total)
+    _, vectors = np.linalg.eigh(apart.T @ apart)
+    found = np.zeros((contrasts.shape[1], many))
+    leading = vectors[:, ::-1][:, :many]
+    found[:, : leading.shape[1]] = leading
+    return found
+
+
+class OtherVotes:
+    """For votes, some other votes of the same annotators, drawn anew each time."""
+
+    def __init__(self, votes: Votes, most: int, seed: int) -> None:
+        self.member, self.most = votes.member, most
+        self.order = np.argsort(votes.member, kind="stable")
+        self.starts = np.searchsorted(votes.member[self.order], np.arange(len(votes.members) + 1))
+        self.random = np.random.default_rng(seed)
+
+    def __call__(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions [b, most] and which of them there are [b, most]."""
+        member = self.member[which]
+        known = member >= 0
+        first = np.where(known, self.starts[np.maximum(member, 0)], 0)
+        size = np.where(known, self.starts[np.maximum(member, 0) + 1] - first, 0)
+        count = self.random.integers(1, self.most + 1, len(which))
+        drawn = (self.random.random((len(which), self.most)) * np.maximum(size, 1)[:, None]).astype(np.int64)
+        others = self.order[np.minimum(first[:, None] + drawn, len(self.order) - 1)]
+        there = (np.arange(self.most) < count[:, None]) & known[:, None] & (others != which[:, None])
+        return others, there
