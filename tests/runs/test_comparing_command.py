@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from llull.cli import main
-from llull.evaluate.adaptation import new_people
+from llull.encoders import OneHot
+from llull.evaluate.adaptation import adaptation, new_people
 from llull.judgments import Judgment, Preferences, named_option
 from llull.judgments.simulate import demo
+from llull.models import PerAnnotator, PreferenceModel
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,30 @@ def test_new_people_are_never_learned_from_and_told_in_order() -> None:
     assert sorted(people.rank[people.told.annotator == people.told.annotator[0]]) == list(range(8))
     both = set(people.told.judgment) & set(people.asked.judgment)
     assert not both
+
+
+def test_what_a_person_was_told_of_is_set_apart_from_other_options() -> None:
+    """Each person judges the same items again and again: a model may remember items and know nothing of the person."""
+    random = np.random.default_rng(0)
+    made = []
+    for person in range(30):
+        likes = random.normal(size=12)
+        for _ in range(40):
+            first, second = random.choice(12, 2, replace=False)
+            order = [[0], [1]] if likes[first] > likes[second] else [[1], [0]]
+            options = [named_option(f"item {first}"), named_option(f"item {second}")]
+            made.append(Judgment(options, ranking=order, annotator=f"p{person}"))
+    people = new_people(Preferences.from_judgments(made), share=0.5, most_told=4)
+    told, asked = {}, people.asked
+    for who, winner, loser in zip(people.told.annotator, people.told.winner, people.told.loser, strict=True):
+        told.setdefault(who, set()).update((winner, loser))
+    slow = [
+        not {winner, loser} & told[who]
+        for who, winner, loser in zip(asked.annotator, asked.winner, asked.loser, strict=True)
+    ]
+    assert people.fresh.tolist() == slow
+    model = PreferenceModel(OneHot(), population=PerAnnotator(), l2=1.0)
+    found = adaptation(model, people, name="each", counts=(0, 4))
+    # Tastes are random, so what a person said of some items tells nothing of others.
+    assert found.by_count[4].value > found.by_count[0].value + 0.02
+    assert found.fresh[4].low < 0.5 < found.fresh[4].high

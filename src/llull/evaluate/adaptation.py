@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +43,17 @@ class NewPeople:
         """How many new people there are."""
         return len(np.unique(self.asked.annotator))
 
+    @cached_property
+    def fresh(self) -> np.ndarray:
+        """bool [asked]: pairs of two options neither of which was in a pair that the same person was told of.
+
+        Of an option that a model was told of, it may remember what this person thinks, and know nothing of the person.
+        """
+        size = len(self.told.options)
+        seen = np.concatenate([_whose(self.told.winner, self.told, size), _whose(self.told.loser, self.told, size)])
+        sides = (self.asked.winner, self.asked.loser)
+        return ~np.any([np.isin(_whose(side, self.asked, size), seen) for side in sides], axis=0)
+
 
 @dataclass(frozen=True)
 class Adaptation:
@@ -52,10 +64,22 @@ class Adaptation:
     """Intervals are clustered by annotator."""
     prob: dict[int, np.ndarray]
     """float64 [asked]: the probability given to what was preferred."""
+    fresh: dict[int, Estimate] = field(default_factory=dict)
+    """Accuracy on pairs of options of which the person had judged none (see `NewPeople.fresh`); empty where fewer than
+    100 pairs are such, or all."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"model": self.model, "accuracy": {str(m): e.to_dict() for m, e in self.by_count.items()}}
+        found = {"accuracy": self.by_count, "accuracy_on_fresh_options": self.fresh}
+        told = {name: {str(m): e.to_dict() for m, e in values.items()} for name, values in found.items() if values}
+        return {"model": self.model, **told}
+
+
+_FEWEST_FRESH = 100
+
+
+def _whose(option: np.ndarray, pairs: Pairs, size: int) -> np.ndarray:
+    return pairs.annotator.astype(np.int64) * size + option
 
 
 def new_people(
@@ -109,16 +133,21 @@ def adaptation(
         level: of the intervals.
     """
     fitted: Any = apart(model).fit(people.train)
-    by_count, prob = {}, {}
+    decided = ~people.asked.tie
+    asked = {"all": decided, "fresh": decided & people.fresh}
+    found: dict[str, dict[int, Estimate]] = {"all": {}, "fresh": {}}
+    prob = {}
     for count in counts:
         told = people.told.select(people.rank < count)
         knows = fitted
         if len(told) and getattr(getattr(fitted, "population", None), "member_noun", "") == "annotator":
             knows = fitted.adapt(told)
         said = np.asarray(knows.prob(people.asked), np.float64)
-        decided = ~people.asked.tie
-        right = accuracy_values(said[decided], np.ones(int(decided.sum())))
-        weight = people.asked.weight[decided]
-        by_count[count] = mean_interval(right, people.asked.annotator[decided], weight, level=level)
         prob[count] = said
-    return Adaptation(name, by_count, prob)
+        for which, mask in asked.items():
+            if which == "fresh" and (int(mask.sum()) < _FEWEST_FRESH or mask.sum() == decided.sum()):
+                continue
+            right = accuracy_values(said[mask], np.ones(int(mask.sum())))
+            clusters, weight = people.asked.annotator[mask], people.asked.weight[mask]
+            found[which][count] = mean_interval(right, clusters, weight, level=level)
+    return Adaptation(name, found["all"], prob, found["fresh"])

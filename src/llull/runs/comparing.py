@@ -170,6 +170,9 @@ def recommend_for_new(adaptations: list[Adaptation], annotator: np.ndarray) -> t
         found = mean_interval(change, annotator, np.ones(len(change)), level=0.95)
         points = candidate.by_count[most].value - kept.by_count[most].value
         gain = f"{100 * points:+.1f} points of accuracy after {most} judgments"
+        if candidate.fresh and kept.fresh:
+            fresh = candidate.fresh[most].value - kept.fresh[most].value
+            gain += f", {100 * fresh:+.1f} on options of which they had judged none"
         if found.low > 0:
             said.append(f"{candidate.model} beats {kept.model} on new people by {gain}")
             kept = candidate
@@ -210,12 +213,18 @@ def adaptation_table(adaptations: list[Adaptation], seconds: dict[str, float], p
     title = f"accuracy on {people:,} people who were not seen, after so many of their judgments"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     table.caption = "95% intervals, clustered by annotator"
+    if any(row.fresh for row in adaptations):
+        table.caption += "; other options: pairs of which the person had judged neither option before"
     table.caption_justify = "left"
     for head in ("model", *map(str, COUNTS), "seconds"):
         table.add_column(head, justify="left" if head == "model" else "right")
     for row in adaptations:
         cells = [f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f})" for e in row.by_count.values()]
         table.add_row(row.model, *cells, f"{seconds[row.model]:.1f}")
+    for row in adaptations:
+        if row.fresh:
+            cells = [f"{e.value:.3f} ({e.low:.3f} to {e.high:.3f})" for e in row.fresh.values()]
+            table.add_row(f"{row.model}, other options", *cells)
     return table
 
 
