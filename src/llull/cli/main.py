@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("llull.runs.comparing:models", "list the named preference models"),
     "align": ("llull.runs.aligning:align", "align a language model with judgments, measure it, and write a report"),
     "objectives": ("llull.runs.aligning:objectives", "list the objectives that a model can be aligned by"),
-    "score": ("llull.runs.scoring:score", "score every option with a reward model or a language model"),
+    "score": ("llull.runs.scoring:score", "score every option with a preference, reward or language model"),
     "sample": ("llull.runs.sampling:sample", "draw answers to the contexts of some data from a language model"),
     "predict": ("llull.runs.using:predict", "say which option a fitted model prefers, and how surely"),
     "evaluate": ("llull.runs.using:evaluate", "measure a fitted model on other data"),

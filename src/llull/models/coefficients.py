@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from llull.models.fitting.part import Parts
+from llull.models.fitting.part import PROJECTION, Parts
 from llull.models.fitting.uncertainty import margin_variance
 
 
@@ -32,14 +32,17 @@ def coefficient_table(
     parts: Parts, names: tuple[str, ...], descriptions: tuple[str, ...], level: float
 ) -> list[Coefficient]:
     """All coefficients with normal intervals at this level; annotators drawn to a shared part get
-    the standard errors of the Laplace approximation."""
+    the standard errors of the Laplace approximation. Weights of directions are told as those of what directions are of.
+    """
     width = float(ndtri(0.5 + level / 2))
     named = ([(None, parts.shared)] if parts.shared else []) + list(parts.members.items())
     table = []
     for member, part in named:
+        # Row j is what a difference of 1 in the j-th of the names alone looks like to the weights.
+        units = part.hidden.get(PROJECTION, np.eye(len(names)))
         errors = part.errors
-        if not len(errors):
-            errors = np.sqrt(margin_variance(np.eye(len(part.weights)), part, parts.shared))
-        rows = zip(names, descriptions, part.weights.tolist(), errors.tolist(), strict=True)
+        if PROJECTION in part.hidden or not len(errors):
+            errors = np.sqrt(margin_variance(units, part, parts.shared))
+        rows = zip(names, descriptions, (units @ part.weights).tolist(), errors.tolist(), strict=True)
         table += [Coefficient(member, *row, row[2] - width * row[3], row[2] + width * row[3]) for row in rows]
     return table

@@ -312,7 +312,8 @@ class PreferenceModel:
         names = self.head.names(self.names_)
         if names is None:
             raise InputError(f"the weights of the head {type(self.head).__name__} have no names; use the Linear head")
-        return coefficient_table(self.parts_, names, self.descriptions_, level)
+        described = self.descriptions_ if names == self.names_ else ("",) * len(names)
+        return coefficient_table(self.parts_, names, described, level)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model to a folder, as safetensors and JSON; returns its path. `load_model` reads it."""

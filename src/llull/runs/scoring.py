@@ -1,4 +1,4 @@
-"""The command ``llull score``: a number for every option, by a reward model or by a policy."""
+"""The command ``llull score``: a number for every option, by a preference model, a reward model or a policy."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from llull.judgments.views import Options, Pairs
 from llull.language.model import LanguageModel
 from llull.language.reference_cache import ReferenceCache
 from llull.language.templates import Template
+from llull.models.loading import SavedModel, is_model, load_model
 from llull.runs.data import print_reading
 from llull.runs.folder import MODEL
 
@@ -44,13 +45,15 @@ def score(
 ) -> Path:
     """Score every option of some data, and say how often the scores agree with the judgments.
 
-    A reward model gives rewards. A language model gives the log-probability of each option, or with a reference its
-    implicit reward: the log-ratio of the two. Each line of the output has the ids of a context and of an option, the
-    option's source, its score and its number of tokens. Scores are kept as they are computed, so that a run that was
-    stopped goes on where it was when the same command is given again.
+    A preference model gives utilities in log-odds; where people differ, those for somebody it does not know. A reward
+    model gives rewards. A language model gives the log-probability of each option, or with a reference its implicit
+    reward: the log-ratio of the two. Each line of the output has the ids of a context and of an option, the option's
+    source, its score and its number of tokens, where these are counted. Scores by language models and reward models
+    are kept as they are computed, so that a run that was stopped goes on where it was when the same command is given
+    again.
 
     Args:
-        model: folder of a run, or folder or hub name of a model.
+        model: folder of a run of `llull fit` or `llull align`, or folder or hub name of a model.
         data: files, folders, patterns or hub names, as for `llull read`.
         out: file to write, as JSON lines.
         reference: folder or hub name of the language model that the model is compared with.
@@ -61,6 +64,11 @@ def score(
         format: format of all the files, instead of finding it from their first rows.
     """
     console = Console()
+    if is_model(_folder(model)):
+        given = {"--reference": reference, "--per_token": per_token or None, "--system": system}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise InputError(f"{model} is a preference model: {', '.join(wrong)} is for language models")
+        return _score_by_utility(load_model(_folder(model)), data, Path(out), rating, format, console)
     scorer, template = _load(model, system)
     rewarded = isinstance(scorer, RewardModel)
     if rewarded and (reference is not None or per_token):
@@ -83,12 +91,7 @@ def score(
     path = _write(Path(out), pairs.options, values, encoded.tokens)
     kind = "rewards" if rewarded else "log-probabilities" if reference is None else f"log-ratios to {reference}"
     console.print(f"wrote {path}: {kind} of {int(encoded.kept.sum()):,} options")
-    if len(pairs):
-        found = agreement(values, pairs, preferences)
-        console.print(
-            f"the higher score is the preferred option's in {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) of "
-            f"{found.n:,} decided pairs; 95% interval, clustered by {cluster_noun(preferences)}"
-        )
+    _print_agreement(values, pairs, preferences, console)
     return path
 
 
@@ -108,9 +111,36 @@ def agreement(values: np.ndarray, pairs: Pairs, preferences: Preferences) -> Est
     return METRICS["accuracy"].estimate(prob[known], outcome[known], pairs.weight[known], cluster[known])
 
 
-def _load(name: str, system: str | None) -> tuple[LanguageModel, Template]:
+def _score_by_utility(
+    model: SavedModel, data: list[str], out: Path, rating: str | None, format: str | None, console: Console
+) -> Path:
+    preferences = llull.judgments.read(*data, format=format)
+    print_reading(preferences, console)
+    pairs = preferences.pairs(rating=rating)
+    values = model.utility(pairs.options)
+    path = _write(out, pairs.options, values, None)
+    console.print(f"wrote {path}: utilities of {len(values):,} options")
+    _print_agreement(values, pairs, preferences, console)
+    return path
+
+
+def _print_agreement(values: np.ndarray, pairs: Pairs, preferences: Preferences, console: Console) -> None:
+    if len(pairs) == 0:
+        return
+    found = agreement(values, pairs, preferences)
+    console.print(
+        f"the higher score is the preferred option's in {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) of "
+        f"{found.n:,} decided pairs; 95% interval, clustered by {cluster_noun(preferences)}"
+    )
+
+
+def _folder(name: str) -> str:
     inner = Path(name) / MODEL
-    found = str(inner) if inner.is_dir() else name
+    return str(inner) if inner.is_dir() else name
+
+
+def _load(name: str, system: str | None) -> tuple[LanguageModel, Template]:
+    found = _folder(name)
     shape: dict[str, Any] = {}
     if is_reward_model(found):
         reward = load_reward_model(found)
@@ -132,12 +162,13 @@ def _scored(model: LanguageModel, encoded: EncodedOptions, cache: ReferenceCache
         )
 
 
-def _write(path: Path, options: Options, values: np.ndarray, tokens: np.ndarray) -> Path:
+def _write(path: Path, options: Options, values: np.ndarray, tokens: np.ndarray | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     contexts = options.table["context_id"].take(options.row).to_pylist()
     unfinished = path.with_name(path.name + ".part")
     with unfinished.open("w", encoding="utf-8") as stream:
-        rows = zip(contexts, options.ids, options.sources, values.tolist(), tokens.tolist(), strict=True)
+        counts = [None] * len(values) if tokens is None else tokens.tolist()
+        rows = zip(contexts, options.ids, options.sources, values.tolist(), counts, strict=True)
         for context, option, source, value, count in rows:
             known = None if np.isnan(value) else round(value, 6)
             line = {"context": context, "option": option, "source": source, "score": known, "tokens": count}
