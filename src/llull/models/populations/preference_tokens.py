@@ -15,7 +15,7 @@ from llull.models.heads.learned import softmax
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
 from llull.models.populations.population import OfAnnotators, check_told
-from llull.models.populations.turned import OtherVotes, directions, turned_member, turned_part
+from llull.models.populations.turned import OtherVotes, directions, turned_member, turned_part, turned_weights
 from llull.models.votes import Sides, Votes
 
 _ENTER, _BANK, _BASE, _TURN = "enter", "bank", "base", "turn"
@@ -69,8 +69,16 @@ class PreferenceTokens(OfAnnotators):
         below = head.learn(votes, link, seed)
         contrasts = head.contrast(below, votes.sides())
         arrays = self._learn(votes, head, below, contrasts, link, seed)
-        center = arrays[_BANK].mean(axis=0)
-        shared = turned_part(votes, head, link, l2, seed, names, below, arrays[_BASE], arrays[_TURN], center)
+        known = votes.member >= 0
+        entered = self._entered(arrays, votes, contrasts)
+        summed = np.zeros((len(votes.members), self.latent))
+        np.add.at(summed, votes.member[known], entered[known])
+        numbers = np.full((len(votes), self.tokens), 1 / self.tokens)
+        # What a vote is predicted by is read from the person's other votes.
+        numbers[known] = _shares(summed[votes.member[known]] - entered[known], arrays[_BANK])
+        base, turn = turned_weights(contrasts, votes, numbers, link, seed)
+        center = np.full(self.tokens, 1 / self.tokens)
+        shared = turned_part(votes, head, link, l2, seed, names, below, base, turn, center)
         return self._read(Parts(shared, {}, arrays), votes, contrasts, link)
 
     def adapt(self, parts: Parts, votes: Votes, head: Head, link: Link, strength: float | None) -> Parts:
@@ -90,21 +98,23 @@ class PreferenceTokens(OfAnnotators):
 
     def nearest(self, parts: Parts) -> dict[str, int]:
         """The token, by its number, that each person known is nearest to."""
-        bank = parts.arrays[_BANK]
-        return {
-            name: int(np.argmin(((bank - part.weights[1:]) ** 2).sum(axis=1))) for name, part in parts.members.items()
-        }
+        return {name: int(np.argmax(part.weights[1:])) for name, part in parts.members.items()}
 
     def _read(self, parts: Parts, votes: Votes, contrasts: np.ndarray, link: Link) -> Parts:
         assert parts.shared is not None
         members = dict(parts.members)
-        entered = contrasts * np.where(votes.tie, 0.0, votes.weight)[:, None] @ parts.arrays[_ENTER]
+        entered = self._entered(parts.arrays, votes, contrasts)
         for code in np.unique(votes.member[votes.member >= 0]):
             mine = votes.member == code
-            numbers = _blend(entered[mine].sum(axis=0)[None], parts.arrays[_BANK])[0]
+            numbers = _shares(entered[mine].sum(axis=0)[None], parts.arrays[_BANK])[0]
             name = votes.members[code]
             members[name] = turned_member(parts.shared, contrasts[mine], votes.select(mine), numbers, link)
         return Parts(parts.shared, members, parts.arrays)
+
+    @staticmethod
+    def _entered(arrays: dict[str, np.ndarray], votes: Votes, contrasts: np.ndarray) -> np.ndarray:
+        """What each vote says [n, q]; ties say nothing."""
+        return contrasts * np.where(votes.tie, 0.0, votes.weight)[:, None] @ arrays[_ENTER]
 
     def _learn(
         self, votes: Votes, head: Head, below: Hidden, contrasts: np.ndarray, link: Link, seed: int
@@ -131,7 +141,7 @@ class PreferenceTokens(OfAnnotators):
             count = torch.from_numpy(there).float() * clear[others]
             summed = (rows @ learned[_ENTER])[others] * count[:, :, None]
             told = summed.sum(1)
-            numbers = _blend(told, learned[_BANK])
+            numbers = _shares(told, learned[_BANK]) @ learned[_BANK]
 
             def utility(of: Any) -> Any:
                 return of @ learned[_BASE] + ((of @ learned[_TURN]) * numbers).sum(1)
@@ -172,6 +182,6 @@ class PreferenceTokens(OfAnnotators):
         return found[0], found[1]
 
 
-def _blend(told: Any, bank: Any) -> Any:
-    """z [b, q] of the sums of judgments told [b, q], for arrays or tensors."""
-    return softmax(told @ bank.T) @ bank
+def _shares(told: Any, bank: Any) -> Any:
+    """Of each token [b, k], by the sums of judgments told [b, q], for arrays or tensors."""
+    return softmax(told @ bank.T)
