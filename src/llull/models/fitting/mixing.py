@@ -32,6 +32,8 @@ _SAMPLE = 10_000
 """Votes on which starts are tried."""
 _REFRESH = frozenset({0, 2, 6, 15, 40, 100, 200})
 """Rounds in which curvatures are measured."""
+_ENOUGH = 5_000
+"""Votes on which strengths are tried."""
 _STEP = 10 ** (4 / 3)
 """How much weaker the next strength is that is tried for the tastes."""
 _WEAKER = 5
@@ -111,8 +113,8 @@ class Mixing:
         are tried on a part of the votes until two in a row are no better; the strongest of those about as good as the
         best is taken.
         """
-        some = _Problem(contrasts, votes, link, alone, self.routed).sample(np.random.default_rng(self.seed))
-        how = replace(self, restarts=min(self.restarts, 2))
+        some = _Problem(contrasts, votes, link, alone, self.routed).sample(np.random.default_rng(self.seed), _ENOUGH)
+        how = replace(self, restarts=1)
         scores, outside, best, idle = [], votes, 0, 0
         for step in range(_WEAKER):
             weaker = replace(some.alone, l2=some.alone.l2 / _STEP**step)
@@ -203,14 +205,14 @@ class _Problem:
         # A Gaussian prior under which the log shares have a variance of about 1, however many numbers a context has.
         self.ridge = 1.0 if self.about is None else float(self.about.shape[1])
 
-    def sample(self, random: np.random.Generator) -> _Problem:
+    def sample(self, random: np.random.Generator, most: int = _SAMPLE) -> _Problem:
         """Some of the units, if there are many votes."""
-        if len(self.votes) <= _SAMPLE:
+        if len(self.votes) <= most:
             return self
         order = random.permutation(self.units)
         size = np.bincount(self.unit, minlength=self.units)[order]
         taken = np.zeros(self.units, bool)
-        taken[order[: max(int(np.searchsorted(np.cumsum(size), _SAMPLE)), 2)]] = True
+        taken[order[: max(int(np.searchsorted(np.cumsum(size), most)), 2)]] = True
         which = np.flatnonzero(taken[self.unit])
         scale = len(which) / len(self.votes)
         alone = replace(self.alone, l2=self.alone.l2 * scale)
