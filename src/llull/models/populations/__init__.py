@@ -12,6 +12,7 @@ from llull.models.populations.per_criterion import PerCriterion
 from llull.models.populations.per_group import PerGroup
 from llull.models.populations.personas import Personas
 from llull.models.populations.population import Population
+from llull.models.populations.preference_tokens import PreferenceTokens
 from llull.models.populations.prototypes import Prototypes
 from llull.models.populations.shared import Shared
 
@@ -27,6 +28,7 @@ __all__ = [
     "PerGroup",
     "Personas",
     "Population",
+    "PreferenceTokens",
     "Prototypes",
     "Shared",
     "VariationalUsers",

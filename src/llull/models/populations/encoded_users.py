@@ -14,7 +14,7 @@ from llull.models.heads.head import Head, Hidden
 from llull.models.links.link import Link
 from llull.models.populations.per_annotator import check_named
 from llull.models.populations.population import OfAnnotators, check_told
-from llull.models.populations.turned import OtherVotes, turned_member, turned_part
+from llull.models.populations.turned import OtherVotes, directions, turned_member, turned_part, turned_weights
 from llull.models.votes import Sides, Votes
 
 _FIRST, _FIRST_BIAS, _MEAN, _SPREAD, _BASE, _TURN = "enter", "enter_bias", "mean", "spread", "base", "turn"
@@ -30,14 +30,15 @@ class VariationalUsers(OfAnnotators):
         loss = -log P(vote | z) + kl * KL(q(z | judgments told) || N(0, 1)),  z ~ q
 
     is learned, where the judgments told never include the vote itself (variational preference learning, Poddar et al.,
-    2024; here with a mean in place of attention and weights linear in z). Nobody new needs a fit: `adapt` reads the
-    judgments. Annotators who are not known have z = 0.
+    2024; here with a mean in place of attention and weights linear in z). It starts from the directions in which
+    people's judgments differ most, and ends with w and U fitted to their optimum given everyone's z. Nobody new needs a
+    fit: `adapt` reads the judgments. Annotators who are not known have z = 0.
 
     Args:
         latent: numbers of z.
         units: of the encoder's layer.
         told: judgments that the encoder is shown in learning, at most.
-        kl: weight of the divergence.
+        kl: weight of the divergence; with 0, z is the mean that is read, without noise.
         learning: how Adam learns.
     """
 
@@ -45,7 +46,7 @@ class VariationalUsers(OfAnnotators):
     units: int = 64
     told: int = 8
     kl: float = 0.01
-    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=10, weight_decay=1e-3))
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=10, weight_decay=0.3))
 
     def __post_init__(self) -> None:
         if min(self.latent, self.units, self.told) < 1 or self.kl < 0:
@@ -57,6 +58,8 @@ class VariationalUsers(OfAnnotators):
         below = head.learn(votes, link, seed)
         contrasts = head.contrast(below, votes.sides())
         arrays = self._learn(votes, contrasts, link, seed)
+        numbers = self._by_others(arrays, votes, contrasts)
+        arrays[_BASE], arrays[_TURN] = turned_weights(contrasts, votes, numbers, link, seed)
         center = np.zeros(self.latent)
         shared = turned_part(votes, head, link, l2, seed, names, below, arrays[_BASE], arrays[_TURN], center)
         parts = Parts(shared, {}, arrays)
@@ -86,6 +89,19 @@ class VariationalUsers(OfAnnotators):
             members[name] = turned_member(parts.shared, contrasts[mine], votes.select(mine), mean, link)
         return Parts(parts.shared, members, parts.arrays)
 
+    def _by_others(self, arrays: Hidden, votes: Votes, contrasts: np.ndarray) -> np.ndarray:
+        """z [n, q] of who gave each vote, read from that person's other votes."""
+        said = self._entered(arrays, contrasts) @ arrays[_MEAN] * votes.weight[:, None]
+        known = votes.member >= 0
+        member = votes.member[known]
+        summed, count = np.zeros((len(votes.members), self.latent)), np.zeros(len(votes.members))
+        np.add.at(summed, member, said[known])
+        np.add.at(count, member, votes.weight[known])
+        found = np.zeros((len(votes), self.latent))
+        others = np.maximum(count[member] - votes.weight[known], 0)
+        found[known] = (summed[member] - said[known]) / np.where(others > 1e-12, others, np.inf)[:, None]
+        return found
+
     def _entered(self, arrays: Any, contrasts: Any) -> Any:
         return (contrasts @ arrays[_FIRST] + arrays[_FIRST_BIAS]).clip(0)
 
@@ -97,15 +113,16 @@ class VariationalUsers(OfAnnotators):
         told_of = OtherVotes(votes, self.told, seed)
         noise = torch.Generator().manual_seed(seed)
         spread_of: list[Any] = []
+        differing = directions(contrasts, votes, self.latent, seed)
 
         def start(random: np.random.Generator) -> Hidden:
             return {
-                _FIRST: random.normal(size=(width, self.units)) * (2 / width) ** 0.5,
+                _FIRST: differing @ random.normal(size=(self.latent, self.units)) * (2 / self.latent) ** 0.5,
                 _FIRST_BIAS: np.zeros(self.units),
                 _MEAN: random.normal(size=(self.units, self.latent)) * self.units**-0.5,
                 _SPREAD: random.normal(size=(self.units, self.latent)) * 1e-2,
-                _BASE: random.normal(size=width) * width**-0.5,
-                _TURN: random.normal(size=(width, self.latent)) * width**-0.5,
+                _BASE: np.zeros(width),
+                _TURN: differing @ random.normal(size=(self.latent, self.latent)) * self.latent**-0.5,
             }
 
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
@@ -118,7 +135,7 @@ class VariationalUsers(OfAnnotators):
             mean = pooled @ learned[_MEAN]
             log_variance = (pooled @ learned[_SPREAD]).clamp(-4, 4) - 2
             z = mean
-            if torch.is_grad_enabled():
+            if self.kl > 0 and torch.is_grad_enabled():
                 z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
                 spread_of[:] = [0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()]
             z = z * mask.any(1)[:, None]
@@ -127,4 +144,4 @@ class VariationalUsers(OfAnnotators):
         def penalty(learned: dict[str, Any]) -> Any:
             return self.kl * spread_of[0]
 
-        return learn(start, margin, votes, link, seed, self.learning, penalty=penalty).arrays
+        return learn(start, margin, votes, link, seed, self.learning, penalty=penalty if self.kl > 0 else None).arrays

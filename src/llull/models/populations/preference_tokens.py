@@ -23,23 +23,21 @@ _ENTER, _BANK, _BASE, _TURN = "enter", "bank", "base", "turn"
 
 @dataclass(frozen=True)
 class PreferenceTokens(OfAnnotators):
-    """Weights are w_a = w + U z_a, with z_a a blend of tokens that a person's judgments are near to.
+    """Weights are w_a = w + U z_a, with z_a the shares of tokens that a person's judgments are near to.
 
     Each judgment's contrast d_i, turned so that the preferred option stands first, is projected to E' d_i. With h their
-    sum over the judgments told, and tokens t_k,
-
-        z_a = sum_k s_ak t_k,  s_a = softmax_k(h . t_k),
-
-    so that what judgments say of tokens adds up, as log-likelihoods do, and someone of whom nothing is told has the
-    mean token. Learned is, by votes that are never among those told,
+    sum over the judgments told, and tokens t_k, the shares z_a = softmax_k(h . t_k) are a person's numbers: what
+    judgments say of tokens adds up, as log-likelihoods do, and someone of whom nothing is told has equal shares. Learned is,
+    by votes that are never among those told,
 
         loss of the margin u(+) - u(-), which contrasts the options  (contrastive loss)
         + mean of log(1 + exp(-u(+))) and log(1 + exp(u(-))), each option alone
         - pull * cos(h, nearest token)
 
-    (personalized preference model with preference tokens, 2024, with features in place of a multimodal language model,
-    and one utility in place of logits of a word for liked and one for disliked). It starts from the directions in which
-    people's judgments differ most. Nobody new needs a fit: `adapt` reads the judgments.
+    (UserPrefMLLM, 2024, with features in place of a multimodal language model, and one utility in place of logits of a
+    word for liked and one for disliked). It starts from the directions in which people's judgments differ most, and
+    ends with w and U fitted to their optimum given everyone's shares. Nobody new needs a fit: `adapt` reads the
+    judgments.
 
     Args:
         tokens: in the bank.
@@ -51,11 +49,11 @@ class PreferenceTokens(OfAnnotators):
     """
 
     tokens: int = 10
-    latent: int = 8
+    latent: int = 4
     told: int = 8
     pull: float = 0.1
     learned_from: Literal["pairs", "options", "both"] = "both"
-    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=10, weight_decay=1e-3))
+    learning: Learning = field(default_factory=lambda: Learning(learning_rate=3e-3, patience=5, weight_decay=1.0))
 
     def __post_init__(self) -> None:
         if min(self.tokens, self.latent, self.told) < 1 or self.pull < 0:
@@ -139,8 +137,7 @@ class PreferenceTokens(OfAnnotators):
         def margin(learned: dict[str, Any], sides: Sides, which: np.ndarray) -> Any:
             others, there = others_of(which)
             count = torch.from_numpy(there).float() * clear[others]
-            summed = (rows @ learned[_ENTER])[others] * count[:, :, None]
-            told = summed.sum(1)
+            told = (rows[others] * count[:, :, None]).sum(1) @ learned[_ENTER]
             numbers = _shares(told, learned[_BANK]) @ learned[_BANK]
 
             def utility(of: Any) -> Any:
