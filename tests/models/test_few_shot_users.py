@@ -34,12 +34,10 @@ def test_four_judgments_say_who_is_asked(seed: int) -> None:
     shared = PreferenceModel(crowd.encoder, population=Shared()).fit(fit).score(asked)
     told = {n: crowd.preferences(np.flatnonzero(~seen & (place < n))) for n in (1, 2, 4, 8)}
     accuracy = [model.score(asked)] + [model.adapt(few).score(asked) for few in told.values()]
-    print(seed, shared, accuracy)
     assert accuracy[3] >= 0.8
     assert accuracy[3] > shared + 0.1
     assert accuracy == sorted(accuracy)
     # Where each judgment is of a person drawn anew, judgments say nothing of who is asked.
     crowd.annotator = np.where(seen, np.random.default_rng(seed).integers(600, size=len(seen)), crowd.annotator)
     loose = named("few-shot").make(crowd.encoder).fit(crowd.preferences(np.flatnonzero(seen)))
-    print(loose.adapt(told[4]).score(asked), loose.score(asked))
     assert loose.adapt(told[4]).score(asked) < shared + 0.03

@@ -27,8 +27,8 @@ class PreferenceTokens(OfAnnotators):
 
     Each judgment's contrast d_i, turned so that the preferred option stands first, is projected to E' d_i. With h their
     sum over the judgments told, and tokens t_k, the shares z_a = softmax_k(h . t_k) are a person's numbers: what
-    judgments say of tokens adds up, as log-likelihoods do, and someone of whom nothing is told has equal shares. Learned is,
-    by votes that are never among those told,
+    judgments say of tokens adds up, as log-likelihoods do, and someone of whom nothing is told has equal shares.
+    Learned is, by votes that are never among those told,
 
         loss of the margin u(+) - u(-), which contrasts the options  (contrastive loss)
         + mean of log(1 + exp(-u(+))) and log(1 + exp(u(-))), each option alone
