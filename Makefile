@@ -1,13 +1,13 @@
 # Two commands do everything on a fresh machine:
 #   make demo   installs Llull, runs the main job on an embedded data set, says where the report is
-#   make test   installs Llull with its tools, runs all tests and checks
+#   make test   installs Llull with its tools, runs all tests and checks but the longest proofs (make long)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types floors docs pytest clean
+.PHONY: demo test lint types floors docs pytest long clean
 
 demo: $(VENV)/.demo
 	$(BIN)/llull demo --out runs/demo
@@ -28,7 +28,11 @@ docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 pytest: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --cov --cov-report=term -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" --cov --cov-report=term -n 2 --dist loadfile
+
+# Proofs of half a minute or more each.
+long: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -n 2 --dist load
 
 clean:
 	rm -rf $(VENV) build runs

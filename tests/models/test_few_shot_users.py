@@ -17,7 +17,7 @@ def people_of_four_types(seed: int) -> Crowd:
     return Crowd(tastes[rng.integers(4, size=650)], 30, seed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_four_judgments_say_who_is_asked(seed: int) -> None:
     """The sheet of FSPO (099), 600 people learned from.

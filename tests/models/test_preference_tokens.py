@@ -40,7 +40,7 @@ def test_agreement_is_one_for_the_same_and_near_none_by_chance() -> None:
     assert abs(agreement(kind, rng.integers(10, size=400))) < 0.03
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_unseen_people_are_read_from_eight_judgments(seed: int) -> None:
     """200 people of four kinds in 384 dimensions, as the sheet of UserPrefMLLM (201) has it, with 60 judgments each.
@@ -69,7 +69,7 @@ def test_unseen_people_are_read_from_eight_judgments(seed: int) -> None:
     assert found["both"] > found["options"] - 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1])
 def test_where_all_are_alike_little_is_lost_and_nothing_gained(seed: int) -> None:
     crowd = Crowd(np.tile(kinds(seed, 1, 16)[1], (260, 1)), 20, seed)
