@@ -98,6 +98,9 @@ def chance_to_beat(
     beating a reference. It delays the climb to where the model errs, and does not abolish it. Where all samples beat
     all references it teaches nothing; take new references then.
 
+    Of one person's utilities it makes rewards on a scale that all people share, however decided their judgments are
+    (reward scaling of VPL, Poddar et al., 2024): a person is not heard more for being surer.
+
     Args:
         utility: float [n], log-odds.
         context: integer [n].
