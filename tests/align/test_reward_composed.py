@@ -144,7 +144,7 @@ def test_people_who_were_not_there_are_told_by_a_few_judgments(stories: str, tmp
     assert found.model.adapt(told).score(asked) > 0.7
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_context_says_whose_taste_it_is(stories: str, tmp_path: Path) -> None:
     """Of kings red before blue is wanted, of dogs blue before red: a router over the states of contexts learns it."""
     train, test = crowd(0, by_context=True), crowd(100, 10, by_context=True)
@@ -154,7 +154,7 @@ def test_the_context_says_whose_taste_it_is(stories: str, tmp_path: Path) -> Non
     assert routed.evaluation.overall["accuracy"].low > routed.frozen_evaluation.overall["accuracy"].high
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ties_are_foreseen_where_states_say_that_options_are_alike(stories: str, tmp_path: Path) -> None:
     train, test = crowd(0, opposed=False, tied=True), crowd(100, 10, opposed=False, tied=True)
     found = fitted_to(train, test, stories, tmp_path, link=DavidsonTies())

@@ -23,7 +23,7 @@ from llull.models.heads.head import Hidden
 from llull.models.links import Link
 from llull.models.votes import Votes
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WIDTH = 384
 
@@ -86,7 +86,6 @@ def by_each_taste(model: PreferenceModel, held: Preferences) -> np.ndarray:
     return np.stack([part.contrasts(model.head, sides) @ part.weights > 0 for part in model.parts_.members.values()])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_routed_tastes_beat_one_and_follow_a_new_person(seed: int) -> None:
     """One taste has a log-loss of 0.64 to 0.65, routed ones 0.53 to 0.54; new people gain 0.10 to 0.13.
@@ -112,7 +111,6 @@ def test_routed_tastes_beat_one_and_follow_a_new_person(seed: int) -> None:
     assert adapted.score(people) >= routed.score(people) + 0.08
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_taste_beats_the_one_of_one_group(seed: int) -> None:
     """Six tastes where there is one are worse, not even as good: 0.81 to 0.87 for the best, 0.86 to 0.88 for one."""
